@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint eight clean
+
+demo: $(VENV)/demo.stamp ## items ride a belt and gates fire, with nothing else installed
+	$(BIN)/python -m edge demo $(DEMO_FLAGS)
+
+test: $(VENV)/test.stamp mosquitto ## all tests; installs what they need
+	$(BIN)/python -m pytest $(TEST_FLAGS)
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+eight: ## the one environment with all eight packages of the specification, Python 3.11
+	$(PYTHON) -m venv .venv-eight
+	.venv-eight/bin/pip install --quiet --requirement requirements-eight.txt
+	.venv-eight/bin/pip install --quiet --no-deps .
+	TF_CPP_MIN_LOG_LEVEL=3 .venv-eight/bin/python tests/eight.py
+
+.PHONY: mosquitto
+mosquitto:
+	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/install-mosquitto
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,demo]'
+	@touch $@
+
+$(VENV)/test.stamp: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,demo,train,export,dev]'
+	@touch $@ $(VENV)/demo.stamp
+
+clean:
+	rm -rf $(VENV) .venv-eight build *.egg-info

@@ -1,0 +1,101 @@
+"""The commands of the device: run, check, gate, demo, bench."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge.commands import Json, command_line, print_json, run
+
+PROG = "sortline-edge"
+app = command_line("Classify every item on a sorting belt and publish one bin decision per item over MQTT.")
+
+ConfigFile = Annotated[Path, typer.Option("--config", help="The line's TOML file.")]
+
+
+@app.command("run")
+def run_daemon(config: ConfigFile) -> None:
+    """Watch the camera and publish bin decisions until SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    from edge import daemon
+
+    daemon.run(config)
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The line's TOML file.")], json: Json = False
+) -> None:
+    """Validate a configuration and try camera, bundle, provider and broker."""
+    from edge.check import probe_all
+
+    probes = probe_all(file)
+    width = max(len(probe.part) for probe in probes)
+    for probe in probes:
+        typer.echo(f"{'ok ' if probe.passed else 'BAD'}  {probe.part:{width}}  {probe.found}")
+    if json:
+        print_json({"passed": all(p.passed for p in probes), "parts": {p.part: p.found for p in probes}})
+    raise typer.Exit(max(probe.exit_status for probe in probes))
+
+
+@app.command()
+def gate(
+    line: Annotated[str, typer.Option(help="Line whose decisions to follow.")],
+    bin_name: Annotated[str, typer.Option("--bin", help="Bin that this gate moves items into.")],
+    host: Annotated[str, typer.Option(help="Broker.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 1883,
+    name: Annotated[str | None, typer.Option(help="Name of the gate, unique on its line.  [default: the bin]")] = None,
+    username: Annotated[str | None, typer.Option()] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Turns TLS on and says whom to trust.")] = None,
+) -> None:
+    """Follow a line's decisions for one bin, print each movement, and answer."""
+    from edge import gate as reference
+
+    reference.gate(line, bin_name, host, port, name, username, password_file, ca_file)
+
+
+@app.command()
+def demo(
+    items: Annotated[int, typer.Option(min=1, help="How many items ride the belt.")] = 40,
+    seed: Annotated[int, typer.Option(help="Which items, where and how they lie.")] = 0,
+    bundle: Annotated[Path | None, typer.Option(help="Another bundle than the shipped one.")] = None,
+    json: Json = False,
+) -> None:
+    """Run a whole plant on this machine: rendered belt, daemon, broker, gates. Needs the extra `demo`."""
+    from rich.console import Console
+
+    from edge.demo import demonstrate, summary
+
+    figures = demonstrate(items, seed, bundle, Console(stderr=json))
+    typer.echo(summary(figures), err=json)
+    if json:
+        print_json(figures)
+
+
+@app.command()
+def bench(
+    items: Annotated[int, typer.Option(min=10, help="Decisions to measure.")] = 200,
+    threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
+    bundle: Annotated[Path | None, typer.Option(help="Another bundle than the shipped one.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure what a decision costs beside bare inference. Needs the extra `demo`."""
+    from edge.bench import bench as measure
+    from edge.demo import SHIPPED_BUNDLE
+
+    figures = measure(bundle or SHIPPED_BUNDLE, items, threads)
+    for name, value in figures.items():
+        typer.echo(f"{name:18} {value}")
+    if json:
+        print_json(figures)
+
+
+def main() -> None:
+    """Console script `sortline-edge`."""
+    run(app, PROG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`sortline-edge check`: every part that a line needs, tried for real, in one table."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from edge.bundle import Bundle, open_bundle
+from edge.camera import Camera, Ended
+from edge.config import Config, check_routing, load_config
+from edge.errors import CameraError, SortlineError
+
+FRAMES = 10
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of trying one part."""
+
+    part: str
+    passed: bool
+    found: str
+    exit_status: int = 0
+
+
+def probe_all(config_path: Path) -> list[Probe]:
+    """Try configuration, bundle, provider, camera and broker; a part that failed does not keep the others untried.
+
+    Raises ConfigError when there is no configuration to try.
+    """
+    config = load_config(config_path)
+    return [
+        Probe("configuration", passed=True, found=f"line {config.line}"),
+        _probe("bundle", lambda: _bundle(config_path, config)),
+        _probe("provider", lambda: _provider(config)),
+        _probe("camera", lambda: _camera(config)),
+        _probe("broker", lambda: _broker(config)),
+    ]
+
+
+def _probe(part: str, attempt: Callable[[], str]) -> Probe:
+    try:
+        return Probe(part, passed=True, found=attempt())
+    except SortlineError as error:
+        return Probe(part, passed=False, found=str(error), exit_status=error.exit_status)
+
+
+def _bundle(config_path: Path, config: Config) -> str:
+    manifest = open_bundle(Path(config.bundle)).manifest
+    check_routing(config_path, config, manifest.labels)
+    return f"{manifest.id}, classes {', '.join(manifest.labels)}"
+
+
+def _provider(config: Config) -> str:
+    from edge.daemon import open_model
+
+    bundle: Bundle = open_bundle(Path(config.bundle))
+    model = open_model(config, bundle)
+    inputs = bundle.golden(bundle.variant(config.engine.precision)).inputs
+    times = []
+    for one in inputs:
+        started = time.perf_counter()
+        model.classifier(one[None])
+        times.append((time.perf_counter() - started) * 1000)
+    return f"{config.engine.provider}, golden inputs agree, {sorted(times)[len(times) // 2]:.1f} ms an item"
+
+
+def _camera(config: Config) -> str:
+    started, counted, size = time.monotonic(), 0, ""
+    with Camera(config.camera) as camera:
+        try:
+            while counted < FRAMES:
+                if frame := camera.newest(0.5):
+                    counted += 1
+                    started = time.monotonic() if counted == 1 else started
+                    size = f"{frame.image.shape[1]}x{frame.image.shape[0]}"
+        except Ended:
+            if not counted:
+                raise CameraError(f"{config.camera.source}: expected frames, found none") from None
+            return f"{size}, {counted} frames, then its end"
+    return f"{size}, {(FRAMES - 1) / (time.monotonic() - started):.1f} frames a second"
+
+
+def _broker(config: Config) -> str:
+    from edge.mqtt import Connection
+
+    # A client id of its own: the daemon's would end the daemon's session.
+    connection = Connection(config.mqtt, f"check-{token_hex(4)}", topics=(), on_message=lambda *_: None)
+    connection.connect()
+    connection.close()
+    return f"{config.mqtt.host}:{config.mqtt.port} accepts us"

@@ -1,0 +1,77 @@
+"""The one decode, crop and resize of the project: training, export and the line see pictures through this file."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import DatasetError
+
+Image = NDArray[np.uint8]
+"""(H, W, 3) uint8, RGB."""
+
+AREA_ABOVE = 2.0
+"""From this many source pixels per target pixel on, bilinear sampling skips pixels and aliases: average instead."""
+
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels: left and top inside, right and bottom outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+
+def read_photo(path: Path) -> Image:
+    """Decode a photo to (H, W, 3) uint8 RGB, upright by its EXIF orientation.
+
+    Raises DatasetError when the file is missing, truncated or no picture.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: expected a photo, found {error.strerror}") from error
+    if data.startswith(JPEG_START) and JPEG_END not in data[-4096:]:
+        raise DatasetError(f"{path}: expected a whole JPEG, found one that ends early; replace or remove it")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None:
+        raise DatasetError(f"{path}: expected a JPEG, PNG or other picture, found {data[:8]!r}…; replace or remove it")
+    return to_rgb(image)
+
+
+def to_rgb(image: NDArray[Any]) -> Image:
+    """Turn OpenCV's (H, W, 3) uint8 BGR into RGB."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def square_around(box: Box, width: int, height: int, margin: float = 0.0) -> Box:
+    """The square that shows `box` undistorted within a picture of `width` x `height` pixels.
+
+    Its side is the longer side of `box` times 1 + `margin`, at most the shorter side of the picture; it is centred on
+    `box` and moved inward where it would leave the picture. For the box of a whole photo that is the central square.
+    """
+    wide, high = box.right - box.left, box.bottom - box.top
+    side = min(round(max(wide, high) * (1 + margin)), width, height)
+    left = min(max((box.left + box.right - side) // 2, 0), width - side)
+    top = min(max((box.top + box.bottom - side) // 2, 0), height - side)
+    return Box(left, top, left + side, top + side)
+
+
+def crop_and_resize(image: Image, size: int, box: Box | None = None, margin: float = 0.0) -> Image:
+    """The square around `box` (default: the whole picture) as (size, size, 3) uint8 RGB: a model's input."""
+    height, width = image.shape[:2]
+    square = square_around(box or Box(0, 0, width, height), width, height, margin)
+    part = image[square.top : square.bottom, square.left : square.right]
+    shrink = (square.right - square.left) / size
+    how = cv2.INTER_AREA if shrink >= AREA_ABOVE else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
+
+
+def model_input(path: Path, size: int) -> Image:
+    """A photo on disk as a model's input: (size, size, 3) uint8 RGB. Raises DatasetError."""
+    return crop_and_resize(read_photo(path), size)

@@ -1,0 +1,212 @@
+"""`python -m train`: photos in, a judged model out; bad input in, one line out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import keras
+import numpy as np
+import pytest
+
+from edge.dataset import fingerprint, open_dataset
+from edge.preprocess import model_input
+from edge.runfile import read_run
+
+if TYPE_CHECKING:
+    from tests.train.conftest import Command, Run
+
+STANDARD = "keras"
+"""Modules of Keras' own layers begin so in a saved model's configuration."""
+
+
+def test_it_learns(finished: Run) -> None:
+    """Of three classes chance would find a third."""
+    report = json.loads((finished.folder / "report.json").read_text())
+
+    assert report["accuracy"] > 0.8
+    assert report["held_out"]["accuracy"] > 0.8
+
+
+def test_the_report_rests_on_the_right_photos(finished: Run) -> None:
+    """12 of the 18 test photos are not carol's; all 24 of hers are judged apart, for each average of the weights."""
+    report = json.loads((finished.folder / "report.json").read_text())
+
+    assert report["n"] == 12
+    assert report["held_out"]["n"] == 24
+    assert np.sum(report["confusion"]) == 12
+    assert report["held_out_by_average"]["1.0"]["accuracy"] == report["held_out"]["accuracy"]
+
+
+def test_the_saved_model_takes_photos_and_gives_probabilities(finished: Run) -> None:
+    """uint8 RGB in, float32 probabilities out, in Keras' own layers and float32 throughout, opened in safe mode."""
+    model = keras.saving.load_model(finished.folder / "model.keras", compile=False, safe_mode=True)
+    photos = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+
+    probabilities = keras.ops.convert_to_numpy(model(photos))
+
+    assert model.inputs[0].dtype == "uint8"
+    assert probabilities.dtype == np.float32
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert {layer.dtype_policy.name for layer in model._flatten_layers()} == {"float32"}
+    assert not _custom_modules(finished.folder / "model.keras")
+
+
+def test_the_saved_model_is_the_one_that_was_judged(finished: Run) -> None:
+    """Run over the test photos again, it is as often right as the report says."""
+    model = keras.saving.load_model(finished.folder / "model.keras", compile=False)
+    report = json.loads((finished.folder / "report.json").read_text())
+    dataset = open_dataset(finished.dataset)
+    photos = [photo for photo in dataset.split("test") if photo.source != "carol"]
+
+    answers = model.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0).argmax(axis=1)
+
+    assert np.mean(answers == dataset.indices(photos)) == pytest.approx(report["accuracy"])
+
+
+def test_the_record_tells_what_export_needs(finished: Run) -> None:
+    """Labels in the order of the outputs, size, and the fingerprint of the photos."""
+    record = read_run(finished.folder)
+
+    dataset = open_dataset(finished.dataset)
+    assert (record.labels, record.size) == (dataset.labels, 32)
+    assert record.dataset_fingerprint == fingerprint(dataset)
+    assert record.settings["hold_out_sources"] == "carol"
+
+
+def test_metrics_have_a_row_an_epoch(finished: Run) -> None:
+    """20 of the head and one of the whole network, below the names of the columns."""
+    rows = (finished.folder / "metrics.csv").read_text().splitlines()
+
+    assert rows[0] == "stage,epoch,loss,accuracy"
+    assert [row.split(",")[0] for row in rows[1:]] == ["head"] * 20 + ["whole"]
+
+
+def test_eval_judges_a_run_on_a_dataset(finished: Run, command_line: Command) -> None:
+    """The last line is one JSON object; the whole test split has carol's photos in it."""
+    done = command_line("eval", finished.folder / "model.keras", finished.dataset, "--json")
+
+    found = json.loads(done.out.splitlines()[-1])
+    assert done.status == 0
+    assert set(found) == {"n", "accuracy", "macro_f1", "per_class"}
+    assert found["n"] == 18
+    assert set(found["per_class"]["ball"]) == {"precision", "recall", "f1", "n"}
+
+
+def test_eval_takes_a_folder_of_some_classes_without_manifest(
+    finished: Run, command_line: Command, tmp_path: Path
+) -> None:
+    """Photos from elsewhere rarely show everything."""
+    for label in ("ball", "box"):
+        shutil.copytree(finished.dataset / label, tmp_path / "some" / label)
+
+    done = command_line("eval", finished.folder, tmp_path / "some", "--split", "all", "--json")
+
+    found = json.loads(done.out.splitlines()[-1])
+    assert (done.status, found["n"], found["per_class"]["bar"]["n"]) == (0, 48, 0)
+
+
+def test_eval_refuses_classes_that_the_model_does_not_know(
+    finished: Run, command_line: Command, tmp_path: Path
+) -> None:
+    """One line names the class."""
+    shutil.copytree(finished.dataset / "ball", tmp_path / "other" / "balloon")
+
+    done = command_line("eval", finished.folder, tmp_path / "other")
+
+    assert done.status == 2
+    assert "balloon" in _one_line(done.error)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "expected"),
+    [("model.keras", b"no zip", "expected a model of Keras"), ("run.json", b"{}", "record of a training run")],
+)
+def test_eval_refuses_a_damaged_run(
+    finished: Run, command_line: Command, tmp_path: Path, file: str, content: bytes, expected: str
+) -> None:
+    """One line names the file."""
+    run = tmp_path / "run"
+    shutil.copytree(finished.folder, run)
+    (run / file).write_bytes(content)
+
+    done = command_line("eval", run / "model.keras", finished.dataset)
+
+    assert done.status == 2
+    assert expected in _one_line(done.error)
+    assert str(run / file) in done.error
+
+
+def test_a_broken_photo_stops_the_run_before_training(
+    shapes: Path, weights: Path, command_line: Command, quick: tuple[object, ...], tmp_path: Path
+) -> None:
+    """One line names the photo, and no folder is left."""
+    photos = tmp_path / "photos"
+    shutil.copytree(shapes, photos)
+    broken = photos / "box" / "large" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+
+    done = command_line(photos, "--weights", weights, "--out", tmp_path / "run", *quick)
+
+    assert done.status == 2
+    assert str(broken) in _one_line(done.error)
+    assert list(tmp_path.iterdir()) == [photos]
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "expected"),
+    [
+        (["--weights", "nowhere.weights.h5", "--batch", 9], 2, "nowhere.weights.h5"),
+        (["--weights", "none", "--epochs", 0], 2, "random weights know nothing"),
+        (["--weights", "none", "--batch", 1000], 2, "54 training photos"),
+        (["--weights", "none", "--batch", 9, "--hold-out-source", "dave"], 2, "'dave'"),
+        (["--weights", "none", "--extra", "nowhere"], 2, "nowhere"),
+    ],
+)
+def test_bad_options_are_refused_in_one_line(
+    shapes: Path, command_line: Command, tmp_path: Path, options: list[object], status: int, expected: str
+) -> None:
+    """With the right status, and no folder is left."""
+    done = command_line(shapes, "--out", tmp_path / "run", "--size", 32, *options)
+
+    assert done.status == status
+    assert expected in _one_line(done.error)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_class_folder_is_refused(command_line: Command, tmp_path: Path) -> None:
+    """One line names the folder."""
+    (tmp_path / "photos" / "empty").mkdir(parents=True)
+
+    done = command_line(tmp_path / "photos", "--weights", "none", "--out", tmp_path / "run")
+
+    assert done.status == 2
+    assert str(tmp_path / "photos" / "empty") in _one_line(done.error)
+
+
+def test_a_run_that_exists_is_not_overwritten(finished: Run, command_line: Command) -> None:
+    """Hours of work are not lost to an arrow key."""
+    before = sorted(finished.folder.iterdir())
+
+    done = command_line(finished.dataset, "--weights", "none", "--out", finished.folder)
+
+    assert done.status == 2
+    assert "choose another --out" in _one_line(done.error)
+    assert sorted(finished.folder.iterdir()) == before
+
+
+def _one_line(error: str) -> str:
+    lines = [line for line in error.splitlines() if line.startswith("python -m train: ")]
+    assert len(lines) == 1, error
+    assert "Traceback" not in error
+    return lines[0]
+
+
+def _custom_modules(path: Path) -> set[str]:
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json").decode()
+    modules = {part.split('"')[1] for part in config.split('"module": ')[1:] if part.startswith('"')}
+    return {module for module in modules if module != "builtins" and not module.startswith(STANDARD)}

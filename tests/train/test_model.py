@@ -1,0 +1,37 @@
+"""The network: Keras' ResNet50 with its preprocessing inside."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from edge.errors import RunError
+from train.model import build, feature_model, load_backbone
+
+SIZE = 32
+
+
+def test_features_are_those_of_keras_with_its_own_preprocessing(weights: Path) -> None:
+    """Subtracting the mean in RGB with conv1's channels swapped computes what preprocess_input and BGR compute."""
+    photos = np.random.default_rng(0).integers(0, 256, (8, SIZE, SIZE, 3), np.uint8)
+    reference = keras.applications.ResNet50(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3), pooling="avg")
+    reference.load_weights(weights)
+    wanted = reference.predict(keras.applications.resnet50.preprocess_input(photos.astype(np.float32)), verbose=0)
+    model = build(4, SIZE)
+
+    load_backbone(model, str(weights))
+
+    features = feature_model(model).predict(photos, verbose=0)
+    assert np.abs(features - wanted).max() < 1e-4 * np.abs(wanted).max()
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    """The message names the file and what was expected."""
+    stranger = tmp_path / "stranger.weights.h5"
+    keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(stranger)
+
+    with pytest.raises(RunError, match="expected weights of keras.applications.ResNet50") as refusal:
+        load_backbone(build(4, SIZE), str(stranger))
+
+    assert "\n" not in str(refusal.value)

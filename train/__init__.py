@@ -1,0 +1,1 @@
+"""From labelled photos to a trained ResNet50 and an honest report on it."""

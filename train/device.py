@@ -1,0 +1,56 @@
+"""What computes: Keras' backend, its device and the precision that suits it."""
+
+import importlib
+import os
+from importlib.metadata import PackageNotFoundError, version
+
+from edge.errors import Unavailable
+from train.settings import Precision
+
+TOOLS = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python", "opencv-python-headless")
+
+
+def require_backend() -> None:
+    """Import Keras with the backend that KERAS_BACKEND names. Raises Unavailable when it is not installed."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings are no errors
+    try:
+        importlib.import_module("keras")
+    except ImportError as error:
+        raise Unavailable(
+            f"expected Keras and its backend, found {error}; install sortline[train] or set KERAS_BACKEND"
+        ) from error
+
+
+def policy(mixed_precision: Precision) -> str:
+    """The dtype policy of the training copy: "float32", "mixed_float16" or "mixed_bfloat16".
+
+    "auto" means bfloat16 where there is a GPU (it needs no loss scaling; every GPU since 2020 has it), else float32.
+    """
+    if mixed_precision == "off" or (mixed_precision == "auto" and not gpus()):
+        return "float32"
+    return f"mixed_{'bfloat16' if mixed_precision == 'auto' else mixed_precision}"
+
+
+def gpus() -> list[str]:
+    """The GPUs that the backend sees."""
+    import keras  # noqa: PLC0415 - only after `require_backend`
+
+    try:
+        return list(keras.distribution.list_devices("gpu"))
+    except (RuntimeError, ValueError, NotImplementedError, AttributeError):  # how the backends say "none"
+        return []
+
+
+def tools() -> dict[str, str]:
+    """Versions of what computes, with the backend and the device."""
+    import keras  # noqa: PLC0415 - only after `require_backend`
+
+    versions = {name: found for name in TOOLS if (found := _version(name))}
+    return {**versions, "backend": keras.config.backend(), "device": ", ".join(gpus()) or "cpu"}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
