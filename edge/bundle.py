@@ -5,6 +5,7 @@ import hashlib
 import io
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +217,7 @@ def _check_golden(bundle: Bundle) -> None:
     for variant in bundle.manifest.variants:
         try:
             golden = bundle.golden(variant)
-        except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        except (KeyError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
             raise BundleError(f"{bundle.path}: {GOLDEN}: expected arrays for {variant.file}, found {error}") from error
         count = len(golden.inputs)
         wanted: tuple[Any, ...] = ((count, size, size, 3), np.uint8, (count, classes))

@@ -18,6 +18,10 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Direction = Literal["right", "left", "down", "up"]
 
 
+ENTRY = "[...]"
+"""How msgspec writes any entry of a table with free names."""
+
+
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file; unknown keys are errors."""
 
@@ -150,6 +154,7 @@ def _explain(text: str, raw: dict[str, Any]) -> str:
     """Turn msgspec's "Expected `float`, got `str` - at `$.a.b`" into "a.b: expected float, found 'x'"."""
     said, _, where = text.partition(" - at ")
     key = where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
+    key = _with_entry_named(key, raw)
     if unknown := re.search(r"unknown field `(.+?)`", said):
         return f"{_join(key, unknown[1])}: expected only known keys, found this one; check its spelling"
     if missing := re.search(r"missing required field `(.+?)`", said):
@@ -161,6 +166,25 @@ def _explain(text: str, raw: dict[str, Any]) -> str:
         return f"{key}: expected one of {_choices(Config, key)}, found {found!r}"
     expected = said.removeprefix("Expected ").split(", got")[0].replace("`", "")
     return f"{key}: expected {expected}, found {found!r}"
+
+
+def _with_entry_named(key: str, raw: dict[str, Any]) -> str:
+    """msgspec says "gates[...].reach_ms": find out which gate by trying each one alone."""
+    table, unnamed, rest = key.partition(ENTRY)
+    for name in _value_at(raw, table) if unnamed else ():
+        try:
+            msgspec.convert(_with_only(raw, table.split("."), name), Config)
+        except msgspec.ValidationError as error:
+            if f"{table}{ENTRY}{rest}" in str(error):
+                return f"{table}.{name}{rest}"
+    return key
+
+
+def _with_only(raw: dict[str, Any], path: list[str], name: str) -> dict[str, Any]:
+    """A copy of `raw` in which the table at `path` has this one entry."""
+    if not path:
+        return {name: raw[name]}
+    return raw | {path[0]: _with_only(raw[path[0]], path[1:], name)}
 
 
 def _join(*keys: str) -> str:

@@ -21,7 +21,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """Random id of one run of the daemon: `t_ms` of different boots cannot be compared."""
 
 
-class BinDecision(Message):
+class BinDecision(Message, frozen=True, kw_only=True):
     """One terminal decision for one physical item."""
 
     seq: int
@@ -53,7 +53,7 @@ class BinDecision(Message):
     """ISO 8601 UTC, for people."""
 
 
-class Answer(Message):
+class Answer(Message, frozen=True, kw_only=True):
     """What a gate did about one decision; `boot` and `seq` are the decision's."""
 
     seq: int
@@ -68,14 +68,14 @@ class Answer(Message):
     """Why, in words, where the outcome alone does not say it."""
 
 
-class Heartbeat(Message):
+class Heartbeat(Message, frozen=True, kw_only=True):
     """Every 250 ms of progress; its absence means that nothing is being sorted."""
 
     t_ms: float
     state: State
 
 
-class Status(Message):
+class Status(Message, frozen=True, kw_only=True):
     """Retained; `offline` is the last will of the boot that it names."""
 
     state: State
@@ -94,7 +94,7 @@ class Percentiles(msgspec.Struct, frozen=True):
     p99: float
 
 
-class Stats(Message):
+class Stats(Message, frozen=True, kw_only=True):
     """Retained, every 10 s. Counts are since this boot."""
 
     t_ms: float

@@ -19,6 +19,7 @@ from export.plan import Order, Plan, make_plan
 from export.progress import say
 from export.report import print_parity
 from export.steps import Verdict, judge, make_models, parity_report
+from export.tools import ENDING
 
 app = command_line("Turn a trained model into a quantized bundle that decides as it does, or refuse.")
 
@@ -63,14 +64,15 @@ def export_command(
     try:
         with tempfile.TemporaryDirectory(prefix="sortline-export-") as folder:
             _carry_out(plan, Path(folder), as_json)
-    except (KeyboardInterrupt, SystemExit):
+    except SystemExit:
         say("export: told to end; nothing was left behind")
         raise
 
 
 def main() -> None:
     """Run the command line; being told to end cleans up as an error does."""
-    signal.signal(signal.SIGTERM, _leave)
+    for number in ENDING:
+        signal.signal(number, _leave)
     run(app, "export")
 
 

@@ -1,7 +1,6 @@
 """Opens a finished training run: its record at once, its network when the rest of the order is known to be good."""
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from edge.errors import RunError
 from edge.preprocess import Image
 from edge.runfile import MODEL_FILE, RunRecord, read_run
 from export.quiet import noise_held
+from export.tools import import_tools
 
 Network = Any
 """A keras.Model; Keras is not imported until it is needed."""
@@ -65,7 +65,7 @@ def load_network(run: Run) -> Network:
     Raises RunError when it is no Keras model, or does not take (N, size, size, 3) uint8 and give
     softmax over the labels.
     """
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    import_tools()
     with noise_held():
         network = _in_float32(_load(run.model))
         _check_input(run, network)

@@ -1,20 +1,19 @@
 """Checks an order completely before anything slow begins: run, photos, calibration draw, target."""
 
-import importlib.util
 import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.dataset import Dataset, Photo, fingerprint, open_dataset
-from edge.errors import DatasetError, SortlineError, Unavailable, UsageError
+from edge.errors import DatasetError, SortlineError, UsageError
 from export.assemble import Identity
 from export.calibration import draw_calibration
 from export.model import Run, open_run
 from export.parity import Limits
 from export.progress import say
+from export.tools import require_tools
 
-NEEDED = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -53,7 +52,7 @@ class Plan:
 
 def make_plan(order: Order) -> Plan:
     """Open what the order names. Raises the SortlineError of whatever cannot be used as asked."""
-    _require_tools()
+    require_tools()
     run = open_run(order.run)
     datasets = [open_dataset(path, run.record.labels) for path in _dataset_paths(order, run)]
     judged = datasets[0]
@@ -73,11 +72,6 @@ def make_plan(order: Order) -> Plan:
         seed=order.seed,
         limits=order.limits,
     )
-
-
-def _require_tools() -> None:
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise Unavailable(f"expected the export tools, found no {', '.join(missing)}; install sortline[export]")
 
 
 def _dataset_paths(order: Order, run: Run) -> tuple[Path, ...]:

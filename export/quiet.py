@@ -40,7 +40,7 @@ def noise_held() -> Iterator[None]:
         os.dup2(held.fileno(), STDERR)
         try:
             yield
-        except (SortlineError, KeyboardInterrupt, SystemExit):
+        except (SortlineError, SystemExit):
             raise
         except BaseException:
             held.seek(0)

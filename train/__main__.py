@@ -68,7 +68,7 @@ def fit_command(
         hold_out_sources=tuple(hold_out_source or ()),
     )
     require_backend()
-    from train.fit import fit  # noqa: PLC0415 - imports Keras
+    from train.fit import fit
 
     _print_table(fit(dataset, extra or [], out, settings))
 
@@ -81,7 +81,7 @@ def eval_command(
     as_json: Json = False,
 ) -> None:
     """Judge a model or bundle on a dataset."""
-    from train.evaluate import evaluate, figures  # noqa: PLC0415
+    from train.evaluate import evaluate, figures
 
     report = evaluate(model, dataset, split.value)
     _print_table(report)

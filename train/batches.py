@@ -129,5 +129,5 @@ def predict(
 
 
 def class_weights(counts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Weights by which every class counts the same in an epoch with `counts` photos of each; their mean photo weighs 1."""
+    """Weights by which every class counts the same in an epoch with `counts` photos of each; a photo's mean is 1."""
     return np.asarray(counts.sum() / (len(counts) * counts), np.float32)

@@ -33,7 +33,7 @@ def policy(mixed_precision: Precision) -> str:
 
 def gpus() -> list[str]:
     """The GPUs that the backend sees."""
-    import keras  # noqa: PLC0415 - only after `require_backend`
+    import keras
 
     try:
         return list(keras.distribution.list_devices("gpu"))
@@ -43,7 +43,7 @@ def gpus() -> list[str]:
 
 def tools() -> dict[str, str]:
     """Versions of what computes, with the backend and the device."""
-    import keras  # noqa: PLC0415 - only after `require_backend`
+    import keras
 
     versions = {name: found for name in TOOLS if (found := _version(name))}
     return {**versions, "backend": keras.config.backend(), "device": ", ".join(gpus()) or "cpu"}

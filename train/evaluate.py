@@ -77,9 +77,9 @@ def _open_run(path: Path) -> Judged:
         raise RunError(f"{path}: expected a trained model or a bundle, found no file")
     record = read_run(path.parent)
     require_backend()
-    import keras  # noqa: PLC0415 - seconds that a bundle need not pay
+    import keras
 
-    from train.batches import predict  # noqa: PLC0415
+    from train.batches import predict
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -89,7 +89,7 @@ def test_a_truncated_bundle_is_refused(tmp_path: Path, tiny_bundle: Path, share:
 
     path = write(tmp_path, whole[: int(len(whole) * share)])
 
-    with pytest.raises(BundleError, match="expected a bundle"):
+    with pytest.raises(BundleError, match="expected (a bundle|members)"):  # golden.npz, a zip inside, may be left whole
         open_bundle(path)
 
 
@@ -151,7 +151,7 @@ def test_a_member_that_is_no_plain_file_is_refused(tmp_path: Path, tiny_bundle: 
         ({"labels": ("one",)}, "expected two labels and a variant"),
         ({"labels": ("a", "a", "a", "a")}, "expected two labels and a variant"),
         ({"variants": ()}, "expected two labels and a variant"),
-        ({"labels": ("a", "b", "c")}, r"golden\.npz: expected 16 or more"),
+        ({"expected": np.zeros((16, 3), np.float32)}, r"golden\.npz: expected 16 or more"),
         ({"golden": encode_golden(np.zeros((3, 32, 32, 3), np.uint8), {MODEL: np.zeros((3, 4), np.float32)})}, "16"),
         ({"golden": encode_golden(np.zeros((16, 8, 8, 3), np.uint8), {MODEL: np.zeros((16, 4), np.float32)})}, "32"),
         ({"golden": encode_golden(np.zeros((16, 32, 32, 3), np.float32), {MODEL: np.zeros((16, 4), np.float32)})}, "32"),
@@ -215,14 +215,14 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, tiny_bundle: Path, data: st.DataObject) -> None:
     """Any changed bytes give a BundleError or the very same content: no other exception, no other content."""
     whole = bytearray(tiny_bundle.read_bytes())
     members = read(tiny_bundle)
-    heads = [i for i in range(len(whole)) if i < 120 or i > len(whole) - 500]
-    for at in data.draw(st.lists(st.sampled_from(heads), min_size=1, max_size=3)):
+    heads = st.integers(0, 120) | st.integers(len(whole) - 500, len(whole) - 1)
+    for at in data.draw(st.lists(heads, min_size=1, max_size=3)):
         whole[at] = data.draw(st.integers(0, 255))
 
     opened = try_to_open(write(tmp_path, bytes(whole)))

@@ -15,6 +15,7 @@ import pytest
 from edge.dataset import fingerprint, open_dataset
 from edge.preprocess import model_input
 from edge.runfile import read_run
+from train.model import BACKBONE, build, load_backbone
 
 if TYPE_CHECKING:
     from tests.train.conftest import Command, Run
@@ -65,6 +66,20 @@ def test_the_saved_model_is_the_one_that_was_judged(finished: Run) -> None:
     answers = model.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0).argmax(axis=1)
 
     assert np.mean(answers == dataset.indices(photos)) == pytest.approx(report["accuracy"])
+
+
+def test_the_whole_network_was_tuned_but_not_its_normalisation(finished: Run, weights: Path) -> None:
+    """The last convolution moved a little; the statistics of BatchNorm are still those of the pretrained weights."""
+    start = build(3, 32)
+    load_backbone(start, str(weights))
+
+    end = keras.saving.load_model(finished.folder / "model.keras", compile=False)
+
+    before, after = (model.get_layer(BACKBONE) for model in (start, end))
+    kernels = [net.get_layer("conv5_block3_3_conv").get_weights()[0] for net in (before, after)]
+    means = [net.get_layer("conv5_block3_3_bn").moving_mean for net in (before, after)]
+    assert 0 < np.abs(kernels[0] - kernels[1]).max() < 0.01
+    assert np.array_equal(*map(keras.ops.convert_to_numpy, means))
 
 
 def test_the_record_tells_what_export_needs(finished: Run) -> None:

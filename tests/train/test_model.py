@@ -31,7 +31,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     stranger = tmp_path / "stranger.weights.h5"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save_weights(stranger)
 
-    with pytest.raises(RunError, match="expected weights of keras.applications.ResNet50") as refusal:
+    with pytest.raises(RunError, match="expected weights of keras") as refusal:
         load_backbone(build(4, SIZE), str(stranger))
 
     assert "\n" not in str(refusal.value)

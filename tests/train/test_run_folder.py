@@ -22,9 +22,8 @@ def test_a_finished_run_takes_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", [ValueError, KeyboardInterrupt, SystemExit])
 def test_a_broken_off_run_leaves_nothing(tmp_path: Path, end: type[BaseException]) -> None:
     """Whatever breaks it off, Ctrl-C included."""
-    with pytest.raises(end), new_folder(tmp_path / "run") as folder:
-        (folder / "model").write_text("x")
-        raise end
+    with pytest.raises(end):
+        _break_off(tmp_path / "run", end)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -37,3 +36,9 @@ def test_an_older_run_is_never_overwritten(tmp_path: Path) -> None:
         pytest.fail("the run began")
 
     assert (tmp_path / "model").read_text() == "old"
+
+
+def _break_off(out: Path, end: type[BaseException]) -> None:
+    with new_folder(out) as folder:
+        (folder / "model").write_text("half of it")
+        raise end
