@@ -1,6 +1,8 @@
 """The camera, in a process of its own: a driver that hangs is killed and started again, and the daemon lives on."""
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -49,6 +51,7 @@ class Camera:
         """Start the camera process; frames, or what went wrong, come from `newest`."""
         self._quiet_since_s, self._running = time.monotonic(), True
         if not self._foreign:
+            _remove_leftovers(self._path.parent)
             self._process = self._spawn()
 
     def newest(self, timeout_s: float) -> Frame | None:
@@ -131,6 +134,15 @@ class Camera:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Frames of daemons that were killed together with their cameras: they would fill the memory."""
+    for path in folder.glob("sortline-*.frames"):
+        owner = re.match(r"sortline-(\d+)-", path.name)
+        if owner and not Path("/proc", owner[1]).exists():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _keep_last(lines: IO[bytes], kept: "deque[bytes]") -> None:

@@ -169,7 +169,7 @@ def _explain(text: str, raw: dict[str, Any]) -> str:
 
 
 def _with_entry_named(key: str, raw: dict[str, Any]) -> str:
-    """msgspec says "gates[...].reach_ms": find out which gate by trying each one alone."""
+    """Where msgspec says "gates[...].reach_ms", find out which gate by trying each one alone."""
     table, unnamed, rest = key.partition(ENTRY)
     for name in _value_at(raw, table) if unnamed else ():
         try:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -135,7 +135,14 @@ def _from_folders(root: Path) -> list[Photo]:
         if not paths:
             raise DatasetError(f"{folder}: expected photos of class {folder.name!r}, found none; add some or remove it")
         photos += _split_class(folder, paths)
-    return photos
+    return _with_copies_together(photos)
+
+
+def _with_copies_together(photos: list[Photo]) -> list[Photo]:
+    """Photos with the same bytes in several subclasses take the side of the first."""
+    hashes = content_sha256(photos)
+    side = {hashes[photo.path]: photo.split for photo in reversed(photos)}
+    return [replace(photo, split=side[hashes[photo.path]]) for photo in photos]
 
 
 def _split_class(folder: Path, paths: list[Path]) -> list[Photo]:

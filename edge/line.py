@@ -16,8 +16,8 @@ from edge.messages import BinDecision, Reason
 from edge.metrics import Metrics
 from edge.preprocess import crop_and_resize
 
-MARGIN = 0.15
-"""Belt shown around an item, as a share of its longer side: rendered training pictures have 5 to 40 %."""
+MARGIN = 0.3
+"""Belt shown around an item, as a share of its longer side: rendered training pictures have 10 to 80 %."""
 
 
 class Publishes(Protocol):

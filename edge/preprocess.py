@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from edge.errors import DatasetError
@@ -38,10 +39,17 @@ def read_photo(path: Path) -> Image:
         raise DatasetError(f"{path}: expected a photo, found {error.strerror}") from error
     if data.startswith(JPEG_START) and JPEG_END not in data[-4096:]:
         raise DatasetError(f"{path}: expected a whole JPEG, found one that ends early; replace or remove it")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    image = _decoded(data)
     if image is None:
         raise DatasetError(f"{path}: expected a JPEG, PNG or other picture, found {data[:8]!r}…; replace or remove it")
     return to_rgb(image)
+
+
+def _decoded(data: bytes) -> MatLike | None:
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:  # nothing to decode, or a header that claims more than 2**30 pixels
+        return None
 
 
 def to_rgb(image: NDArray[Any]) -> Image:

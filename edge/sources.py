@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import cv2
@@ -33,11 +34,16 @@ def main() -> None:
 
 
 def _write_frames(config: CameraConfig, target: Path, parent: int) -> None:
+    with ExitStack() as opened:
+        _copy_frames(config, target, parent, opened)
+
+
+def _copy_frames(config: CameraConfig, target: Path, parent: int, opened: ExitStack) -> None:
     writer: FrameWriter | None = None
     for image in open_source(config):
         captured_ns = time.monotonic_ns()
         if writer is None:
-            writer, first = FrameWriter(target, image.shape[1], image.shape[0]), image.shape
+            writer, first = opened.enter_context(FrameWriter(target, image.shape[1], image.shape[0])), image.shape
         if image.shape != first:
             raise CameraError(
                 f"{config.source}: expected frames of {first[1]}x{first[0]} pixels like the first, found "
@@ -102,7 +108,6 @@ def _live(config: CameraConfig) -> Iterator[Image]:
 
 
 def _open_capture(config: CameraConfig) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", RTSP_OPTIONS)
     source = config.source
     if source.startswith(DEVICE_PREFIX):
         if not os.access(source, os.R_OK | os.W_OK):
@@ -111,6 +116,7 @@ def _open_capture(config: CameraConfig) -> cv2.VideoCapture:
         capture = cv2.VideoCapture(source, cv2.CAP_V4L2)
         _ask_device(capture, config)
     elif "://" in source:
+        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", RTSP_OPTIONS)  # on a file, it costs the first frame
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
         capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, limits)
     elif Path(source).exists():

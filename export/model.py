@@ -37,7 +37,7 @@ class KerasClassifier:
         import tensorflow as tf
 
         signature = [tf.TensorSpec((None, size, size, 3), tf.uint8)]
-        self._forward = tf.function(lambda image: network(image, training=False), input_signature=signature)
+        self._forward = tf.function(lambda image: network(image, training=False), signature, autograph=False)
 
     def __call__(self, inputs: Image) -> Probabilities:
         """Classify (N, size, size, 3) uint8 RGB."""

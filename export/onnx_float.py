@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import Refused, SortlineError
+from export.canonical import canonical
 from export.model import Network
 from export.quiet import noise_held
 
@@ -23,6 +24,7 @@ def write_float_onnx(network: Network, size: int, folder: Path) -> Path:
         _convert(network, size, raw)
         gc.collect()  # tf2onnx leaves its graphs in cycles: 3 GB for ResNet50
         _fold(raw, target)
+        _settle(target)
     refuse_transposes(target)
     return target
 
@@ -64,7 +66,7 @@ def _convert(network: Network, size: int, target: Path) -> None:
     import tf2onnx
 
     signature = [tf.TensorSpec((1, size, size, 3), tf.uint8, name=INPUT)]
-    forward = tf.function(lambda image: network(image, training=False), input_signature=signature)
+    forward = tf.function(lambda image: network(image, training=False), signature, autograph=False)
     try:
         model, _ = tf2onnx.convert.from_function(forward, input_signature=signature, opset=OPSET)
         _name_output(model.graph)
@@ -93,3 +95,12 @@ def _fold(raw: Path, target: Path) -> None:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     quant_pre_process(str(raw), str(target), skip_symbolic_shape=True)
+
+
+def _settle(target: Path) -> None:
+    import onnx
+
+    model = onnx.load(target)
+    canonical(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, target)

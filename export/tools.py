@@ -24,6 +24,7 @@ def require_tools() -> None:
 def import_tools() -> None:
     """Import them, Keras on TensorFlow whatever it was trained on: the way to ONNX leads through a TensorFlow graph."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime 1.32 would write and send usage events
     with noise_held(), _signals_held():
         for name in TOOLS:
             importlib.import_module(name)

@@ -54,7 +54,7 @@ def module_name(path: Path) -> str:
 
 @pytest.mark.parametrize("package", ["train", "export", "edge"])
 def test_a_package_imports_itself_and_edge_alone_of_ours(package: str) -> None:
-    """train and export never import each other, edge imports neither, nobody imports tests."""
+    """Train and export never import each other, edge imports neither, nobody imports tests."""
     allowed = {package, "edge"}
 
     strange = {module_name(path): imported(path) & OURS - allowed for path in files_of(package)}

@@ -1,6 +1,7 @@
 """A photo as another camera might have taken it: moved, turned, lit, coloured, blurred, noisy, partly hidden.
 
-The kinds are the paper's (brightness, size, colour, noise, blur, flip) plus rotation, aspect and random erasing. It
+The kinds are the paper's (brightness, size, colour, noise, blur, flip) plus rotation, aspect, random erasing and
+another background. It
 runs in OpenCV on the host, where one photo takes a millisecond, and not as layers in the network: Keras' geometric
 layers switch XLA off for the whole training step, and nothing of it could be saved with the model anyway.
 """
@@ -13,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.preprocess import Image
-
-Rng = np.random.Generator
+from train.backgrounds import Rng, replace_background
 
 ZOOM_OUT, ZOOM_IN = 1.4, 1.6
 """At strength 1 an item looks up to so many times smaller or larger."""
@@ -40,16 +40,20 @@ GREY = 128.0
 BORDERS = (cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT)
 
 
-def augmenter(strength: float) -> Callable[[Image, Rng], Image] | None:
+def augmenter(strength: float, backgrounds: float = 0.0) -> Callable[[Image, Rng], Image] | None:
     """A function that varies one photo by a random generator; None for strength 0."""
     if strength == 0:
         return None
-    return lambda image, rng: augment(image, rng, strength)
+    return lambda image, rng: augment(image, rng, strength, backgrounds)
 
 
-def augment(image: Image, rng: Rng, strength: float = 1.0) -> Image:
-    """Another (size, size, 3) uint8 RGB view of `image`: the same state of `rng` gives the same view."""
-    varied = _move(image, rng, strength)
+def augment(image: Image, rng: Rng, strength: float = 1.0, backgrounds: float = 0.0) -> Image:
+    """Another (size, size, 3) uint8 RGB view of `image`: the same state of `rng` gives the same view.
+
+    `backgrounds` is the chance that a product shot lies on a belt in this view.
+    """
+    varied = replace_background(image, rng) if rng.random() < backgrounds else image
+    varied = _move(varied, rng, strength)
     varied = _colour(varied, rng, strength)
     if rng.random() < BLUR_CHANCE * strength:
         varied = _blur(varied, rng, strength)

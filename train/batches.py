@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.preprocess import Image
-from train.augment import Rng
+from train.backgrounds import Rng
 from train.photos import THREADS
 
 Augment = Callable[[Image, Rng], Image] | None

@@ -99,7 +99,7 @@ def _fit_head(model: keras.Model, pupils: Pupils, settings: Settings) -> list[di
 
 def _features(model: keras.Model, pupils: Pupils, settings: Settings) -> NDArray[np.float32]:
     extractor = feature_model(model)
-    vary = augmenter(settings.augment)
+    vary = augmenter(settings.augment, settings.backgrounds)
     varied = repeat(vary, HEAD_VIEWS if vary else 0)
     views = [
         predict(extractor, pupils.images, settings.batch, augment, settings.seed + view)
@@ -115,7 +115,7 @@ def _fine_tune(model: keras.Model, pupils: Pupils, settings: Settings) -> list[d
     copy.set_weights(numpy_weights(model))
     extra = len(pupils.images) - pupils.own
     order = shuffled(pupils.own, extra, settings.extra_share, settings.batch, settings.seed)
-    vary, lessons = augmenter(settings.augment), _lessons(pupils, settings)
+    vary, lessons = augmenter(settings.augment, settings.backgrounds), _lessons(pupils, settings)
     with (
         open_batches(pupils.images, order, settings.batch, vary, settings.seed, lessons) as batches,
         stage(f"whole network, {len(batches)} steps an epoch, {copy.dtype_policy.name}"),

@@ -19,17 +19,19 @@ BACKBONE, FEATURES, LOGITS = "resnet50", "dropout", "logits"
 def build(classes: int, size: int, *, freeze_norm: bool = False) -> keras.Model:
     """(N, size, size, 3) uint8 RGB -> (N, classes) float32 probabilities; core Keras layers only.
 
-    `freeze_norm` keeps BatchNorm in inference mode while training, as Keras' transfer-learning guide says: the
-    statistics of small batches would spoil pretrained weights.
+    `freeze_norm` keeps BatchNorm in inference mode while training: the statistics of small batches would spoil
+    pretrained weights. It is done by `trainable`, because the way of Keras' transfer-learning guide, calling the
+    backbone with training=False, is overridden by `fit` in Keras 3.15: the statistics then move all the same.
     """
     photos = keras.Input((size, size, 3), dtype="uint8", name="photo")
     centred = layers.Rescaling(1.0, [-mean for mean in MEAN_RGB], dtype="float32", name="centre")(photos)
     backbone = keras.applications.ResNet50(
         include_top=False, weights=None, input_shape=(size, size, 3), pooling="avg", name=BACKBONE
     )
-    _shorten_norm_memory(backbone)
-    features = backbone(centred, training=False) if freeze_norm else backbone(centred)
-    dropped = layers.Dropout(DROPOUT, name=FEATURES)(features)
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable, layer.momentum = not freeze_norm, NORM_MOMENTUM
+    dropped = layers.Dropout(DROPOUT, name=FEATURES)(backbone(centred))
     logits = layers.Dense(classes, dtype="float32", name=LOGITS)(dropped)
     return keras.Model(photos, layers.Softmax(dtype="float32", name="probabilities")(logits), name="sortline")
 
@@ -75,12 +77,6 @@ def built_with(policy: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _shorten_norm_memory(backbone: keras.Model) -> None:
-    for layer in backbone.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.momentum = NORM_MOMENTUM
 
 
 def _imagenet(shape: tuple[int, int, int]) -> list[np.ndarray]:

@@ -39,6 +39,8 @@ class Settings:
     seed: int = 0
     augment: float = 1.0
     """Strength: 0 is none, 1 the paper's kinds at moderate ranges."""
+    backgrounds: float = 0.5
+    """Chance that a product shot's white background becomes a belt: white must not say anything of the class."""
     extra_share: float = 0.25
     """Share of each epoch's photos that comes from the extra datasets."""
     label_smoothing: float = 0.1
@@ -73,6 +75,7 @@ RANGES = (
     ("batch", 1, 4096),
     ("size", 32, 1024),  # below 32 ResNet50 has no pixels left at its end
     ("augment", 0.0, 3.0),
+    ("backgrounds", 0.0, 1.0),
     ("extra_share", 0.0, 0.9),
     ("label_smoothing", 0.0, 0.9),
     ("average", 0.0, 1.0),

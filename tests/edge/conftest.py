@@ -21,7 +21,7 @@ OPSET, IR = 17, 8
 
 FPS = 30
 MM_PER_PX, SPEED_MM_S = 2.0, 400.0
-HASTE = 4
+HASTE = 2
 """Recordings are played so many times faster than they were rendered, on a belt that is so many times faster."""
 
 Parts = tuple[Manifest, dict[str, bytes]]

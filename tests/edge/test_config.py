@@ -61,7 +61,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("speed_mm_s = 400", "speed_mm_s = nan", "belt.speed_mm_s: expected float > 0.0, found nan"),
         ("speed_mm_s = 400", "speed_mm_s = true", "belt.speed_mm_s: expected float, found True"),
         ('"right"', '"east"', "belt.direction: expected one of .'right', 'left', 'down', 'up'., found 'east'"),
-        ("line_mm = 320", "line_mm = 320\nroi = [0, 0, 10]", r"belt.roi: expected array of length 4, found \[0, 0, 10\]"),
+        (
+            "line_mm = 320",
+            "line_mm = 320\nroi = [0, 0, 10]",
+            r"belt.roi: expected array of length 4, found \[0, 0, 10\]",
+        ),
         ("line_mm = 320", "line_mm = 320\nroi = [0, 0, 10, 0]", r"belt.roi: expected left, .*, found \[0, 0, 10, 0\]"),
         ("line_mm = 320", "line_mm = 320\nroi = [-1, 0, 9, 9]", r"belt.roi: expected left, .*, found \[-1, 0, 9, 9\]"),
         ("line_mm = 320", "line_mm = 320\nroi = [0, 0, 9, 'x']", r"belt.roi\[3\]: expected int, found 'x'"),
@@ -110,7 +114,7 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> No
 @pytest.mark.parametrize("name", ["none.toml", "."])
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, name: str) -> None:
     """A missing file and a folder say so."""
-    with pytest.raises(ConfigError, match="expected a configuration file, found (No such file|Is a directory)"):
+    with pytest.raises(ConfigError, match=r"expected a configuration file, found (No such file|Is a directory)"):
         load_config(tmp_path / name)
 
 

@@ -23,7 +23,7 @@ def test_folders_give_classes_and_subclasses(tmp_path: Path) -> None:
 
 
 def test_the_four_reference_classes_come_in_the_papers_order(tmp_path: Path) -> None:
-    """kitchen 0, recyclable 1, other 2, hazardous 3; any other set of names is ordered by name."""
+    """Kitchen 0, recyclable 1, other 2, hazardous 3; any other set of names is ordered by name."""
     plant(tmp_path, {f"{name}/a.jpg": name for name in ("hazardous", "other", "recyclable", "kitchen")})
 
     assert open_dataset(tmp_path).labels == ("kitchen", "recyclable", "other", "hazardous")
@@ -55,7 +55,9 @@ def test_the_split_is_the_same_every_time_and_under_other_names(tmp_path: Path) 
 
 def test_copies_of_a_photo_stay_on_one_side(tmp_path: Path) -> None:
     """The same bytes never stand in both training and test."""
-    photos = {f"{kind}/{number}-{copy}.jpg": f"{kind}{number}" for kind in "ab" for number in range(15) for copy in "xyz"}
+    photos = {
+        f"{kind}/{number}-{copy}.jpg": f"{kind}{number}" for kind in "ab" for number in range(15) for copy in "xyz"
+    }
     plant(tmp_path, photos)
 
     dataset = open_dataset(tmp_path)

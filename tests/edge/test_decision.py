@@ -23,7 +23,7 @@ RULES = Rules(
     age_ms=st.floats(0, 1e7),
 )
 def test_every_item_gets_a_known_bin_and_a_reason(probabilities: dict[str, float] | None, age_ms: float) -> None:
-    """Whatever was seen, however late: a bin that has a gate, a reason of the wire format, and only sure items sorted."""
+    """Whatever was seen, however late: a bin that has a gate, a reason of the wire format; only sure items sorted."""
     ruling = decide(probabilities, age_ms, RULES)
 
     assert ruling.bin in RULES.lead_ms

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,6 +186,24 @@ def test_classes_that_the_model_does_not_know_are_refused(
 
     assert done.returncode == USAGE
     assert "found also ['pink']" in done.stderr
+
+
+def test_a_broken_photo_is_named_and_nothing_is_written(
+    tmp_path: Path, export_command: Command, run_folder: Path, photos: Path
+) -> None:
+    """A test photo that ends early stops the export by its name, with the status of a bad dataset."""
+    shutil.copytree(photos, tmp_path / "blots")
+    broken = open_dataset(tmp_path / "blots").split("test")[-1].path
+    broken.write_bytes(broken.read_bytes()[:9])
+    target = tmp_path / "x.bundle"
+
+    done = export_command(run_folder, "--dataset", tmp_path / "blots", "--calibration", 30, "--out", target)
+
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == USAGE
+    assert last.startswith("export: ")
+    assert "replace or remove it" in last
+    assert not target.exists()
 
 
 def test_a_run_whose_photos_are_gone_says_so(

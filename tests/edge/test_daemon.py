@@ -1,0 +1,221 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from edge.frames import shared_memory_folder
+from edge.messages import BinDecision, Heartbeat, Stats, Status
+from edge.sim.scene import Scene
+
+START_S = 30.0
+STOP_S = 15.0
+
+Recording = tuple[Path, Scene]
+Daemon = subprocess.Popen[str]
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Daemon]]:
+    """Start `python -m edge run` on a file; whatever still runs at the end is killed."""
+    running: list[Daemon] = []
+
+    def daemon(config: Path, **environment: str) -> Daemon:
+        command = [sys.executable, "-m", "edge", "run", "--config", str(config)]
+        running.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment))
+        return running[-1]
+
+    yield daemon
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def test_a_recording_is_sorted_to_its_end(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """online, one decision per item on the topic of its bin, heartbeats and figures, stopped; exit status 0."""
+    folder, scene = recording
+
+    daemon = start(line_file(tiny_bundle, folder, port=mosquitto.port))
+    online = hear_until(listener, says("online"))[-1]
+    heard = hear_until(listener, says("stopped"))
+
+    assert daemon.wait(STOP_S) == 0, daemon.stderr.read()
+    decisions = {one.topic: msgspec.json.decode(one.payload, type=BinDecision) for one in heard if is_decision(one)}
+    items = [msgspec.json.decode(one.payload, type=BinDecision).item for one in heard if is_decision(one)]
+    assert items == list(range(1, len(scene.items) + 1))
+    assert all(topic == f"sortline/l1/decision/{decision.bin}" for topic, decision in decisions.items())
+    heartbeats, stats = of_kind(heard, "heartbeat", Heartbeat), of_kind(heard, "stats", Stats)
+    assert heartbeats
+    assert sum(stats[-1].decisions.values()) == len(items)
+    assert {message.boot for message in (*heartbeats, *stats, *decisions.values())} == {boot_of(online)}
+    final = msgspec.json.decode(heard[-1].payload, type=Status)
+    assert (final.reasons, final.model, final.boot) == (("end of recording",), "tiny-1/int8", boot_of(online))
+    assert final.bins == ("hazardous", "kitchen", "other", "recyclable", "reject")
+
+
+def test_sigterm_is_a_clean_stop_that_systemd_follows(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any, tmp_path: Path
+) -> None:
+    """READY when items can be told from the belt, WATCHDOG with the frames, STOPPING, the status `stopped`, exit 0."""
+    address = tmp_path / "notify"
+    config = line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true")
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(address))
+        notify.settimeout(START_S)
+        daemon = start(config, NOTIFY_SOCKET=str(address), WATCHDOG_USEC="400000")
+        told = [notify.recv(4096).decode()]
+        while "WATCHDOG=1" not in told:
+            told.append(notify.recv(4096).decode())
+        daemon.send_signal(signal.SIGTERM)
+        while "STOPPING=1" not in told:
+            told.append(notify.recv(4096).decode())
+
+    assert daemon.wait(STOP_S) == 0, daemon.stderr.read()
+    assert any(line.startswith("READY=1\nSTATUS=l1: sorting with tiny-1/int8") for line in told)
+    last = msgspec.json.decode(listener.wait_for(says("stopped")).payload, type=Status)
+    assert last.reasons == ("signal",)
+
+
+def test_a_killed_daemon_is_offline(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any, eventually: Any
+) -> None:
+    """SIGKILL: the broker says `offline` for the boot that was online, and the camera process ends by itself."""
+    daemon = start(line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+    online = listener.wait_for(says("online"), timeout_s=START_S)
+    (camera,) = children(daemon)
+
+    daemon.kill()
+
+    offline = listener.wait_for(says("offline"), timeout_s=START_S)
+    assert boot_of(offline) == boot_of(online)
+    assert offline.topic == "sortline/l1/status"
+    eventually(lambda: not is_running(camera))
+    assert not list(shared_memory_folder().glob(f"sortline-{daemon.pid}-*"))
+
+
+def test_a_lost_camera_degrades_the_line_until_it_is_back(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """The camera process is killed: `degraded` with the reason, then `online` again, and sorting goes on."""
+    daemon = start(line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+    listener.wait_for(says("online"), timeout_s=START_S)
+    (camera,) = children(daemon)
+
+    os.kill(camera, signal.SIGKILL)
+
+    degraded = msgspec.json.decode(listener.wait_for(says("degraded"), timeout_s=START_S).payload, type=Status)
+    assert "camera-fault" in degraded.reasons[0]
+    listener.wait_for(says("online"), timeout_s=START_S)
+    listener.wait_for(is_decision, timeout_s=START_S)
+    assert daemon.poll() is None
+    assert children(daemon) != [camera]
+
+
+def test_a_refused_broker_ends_the_start(
+    recording: Recording, tiny_bundle: Path, line_file: Any, start: Any, unused_port: int
+) -> None:
+    """Nobody listens on the broker's port: one line and exit status 69."""
+    daemon = start(line_file(tiny_bundle, recording[0], port=unused_port))
+
+    assert_refused(daemon, 69, f"broker 127.0.0.1:{unused_port}: expected")
+
+
+def test_a_missing_camera_ends_the_start(tiny_bundle: Path, line_file: Any, mosquitto: Any, start: Any) -> None:
+    """No such device: one line and exit status 69, not a degraded line that sorts nothing."""
+    daemon = start(line_file(tiny_bundle, "/dev/video97", port=mosquitto.port))
+
+    assert_refused(daemon, 69, "/dev/video97: expected a camera, found no such device")
+
+
+def test_a_damaged_bundle_ends_the_start(recording: Recording, line_file: Any, start: Any, tmp_path: Path) -> None:
+    """The bundle is checked before camera and broker: one line and exit status 78."""
+    broken = tmp_path / "broken.bundle"
+    broken.write_bytes(b"broken")
+
+    daemon = start(line_file(broken, recording[0]))
+
+    assert_refused(daemon, 78, f"{broken}: expected a bundle")
+
+
+def test_a_configuration_that_does_not_fit_the_bundle_ends_the_start(
+    recording: Recording, six_bundle: Path, line_file: Any, start: Any
+) -> None:
+    """Classes without a gate: one line and exit status 78."""
+    config = line_file(six_bundle, recording[0])
+
+    daemon = start(config)
+
+    assert_refused(daemon, 78, f"{config}: gates: expected a table for every bin")
+
+
+def test_an_unknown_key_ends_the_start(recording: Recording, tiny_bundle: Path, line_file: Any, start: Any) -> None:
+    """A misspelt key: one line and exit status 78."""
+    config = line_file(tiny_bundle, recording[0], more="[engine]\nthread = 2")
+
+    daemon = start(config)
+
+    assert_refused(daemon, 78, f"{config}: engine.thread: expected only known keys")
+
+
+def says(state: str) -> Callable[[Any], bool]:
+    """Whether a message is the status with this state."""
+    return lambda heard: heard.topic.endswith("/status") and msgspec.json.decode(heard.payload)["state"] == state
+
+
+def is_decision(heard: Any) -> bool:
+    """Whether a message is a decision."""
+    return "/decision/" in heard.topic
+
+
+def of_kind(heard: list[Any], kind: str, message: Any) -> list[Any]:
+    """The messages of one topic."""
+    return [msgspec.json.decode(one.payload, type=message) for one in heard if one.topic == f"sortline/l1/{kind}"]
+
+
+def hear_until(listener: Any, wanted: Callable[[Any], bool]) -> list[Any]:
+    """All messages up to the wanted one."""
+    passed: list[Any] = []
+
+    def note(heard: Any) -> bool:
+        passed.append(heard)
+        return wanted(heard)
+
+    listener.wait_for(note, timeout_s=START_S)
+    return passed
+
+
+def boot_of(heard: Any) -> str:
+    """The boot that a message is from."""
+    return msgspec.json.decode(heard.payload, type=Status).boot
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and is no zombie."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:4]
+    except FileNotFoundError:
+        return False
+
+
+def children(process: Daemon) -> list[int]:
+    """The process ids of a process's children."""
+    threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+    return [int(pid) for thread in threads for pid in thread.read_text().split()]
+
+
+def assert_refused(daemon: Daemon, status: int, said: str) -> None:
+    """It ends with this status, and beside its log says one line, which begins so."""
+    lines = daemon.communicate(timeout=START_S)[1].splitlines()
+    words = [line for line in lines if not line.startswith(("INFO ", "WARNING "))]
+    assert daemon.returncode == status, lines
+    assert len(words) == 1, lines
+    assert words[0].startswith(f"sortline-edge: {said}")
