@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import Json, command_line, print_json, run
+from edge.commands import Json, command_line, print_json, run, stop_on_signals
 
 PROG = "sortline-edge"
 app = command_line("Classify every item on a sorting belt and publish one bin decision per item over MQTT.")
@@ -51,9 +51,20 @@ def gate(
     ca_file: Annotated[Path | None, typer.Option(help="Turns TLS on and says whom to trust.")] = None,
 ) -> None:
     """Follow a line's decisions for one bin, print each movement, and answer."""
-    from edge import gate as reference
+    from edge.config import MqttConfig
+    from edge.gate import run_gate
+    from edge.gate_rules import Gate
 
-    reference.gate(line, bin_name, host, port, name, username, password_file, ca_file)
+    broker = MqttConfig(
+        host=host,
+        port=port,
+        username=username,
+        password_file=str(password_file) if password_file else None,
+        ca_file=str(ca_file) if ca_file else None,
+    )
+    # typer.echo flushes: whoever reads this through a pipe sees an event when it happens.
+    rules = Gate(line, bin_name, name or bin_name)
+    run_gate(broker, rules, actuate=lambda _: None, stop=stop_on_signals(), say=typer.echo)
 
 
 @app.command()

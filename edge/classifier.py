@@ -1,5 +1,6 @@
 """The classifier: uint8 crops in, calibrated probabilities out, on exactly the provider that was asked for."""
 
+import os
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ class OnnxClassifier:
     """One variant of a bundle in onnxruntime. Raises ProviderError when the provider is not the one asked for."""
 
     def __init__(self, model: bytes, provider: str, threads: int) -> None:
+        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a machine on the line phones nobody
         import onnxruntime as ort  # 0.2 s that `--help` and `gate` need not pay
 
         options = ort.SessionOptions()

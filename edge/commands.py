@@ -1,6 +1,8 @@
 """How every command of sortline behaves in a shell: one line for an error, the right exit status, `--json` last."""
 
+import signal
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -37,6 +39,14 @@ def run(app: typer.Typer, prog: str, default: str | None = None) -> None:
     except SortlineError as error:
         print(f"{prog}: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set, instead of ending the process."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def print_json(figures: Mapping[str, Any]) -> None:

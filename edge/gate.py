@@ -1,14 +1,10 @@
-"""`python -m edge gate`: the reference gate on the wire."""
+"""The reference gate on the wire: the rules of `gate_rules` between a broker and something that moves."""
 
 import queue
-import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
 
 import msgspec
-import typer
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
@@ -28,33 +24,7 @@ Inbox = queue.Queue[tuple[Arrival, float]]
 """With the time of arrival, in ms."""
 
 
-def gate(
-    line: Annotated[str, typer.Option(help="Line whose decisions to follow.")],
-    bin_name: Annotated[str, typer.Option("--bin", help="Bin that this gate moves items into.")],
-    host: Annotated[str, typer.Option(help="Broker.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 1883,
-    name: Annotated[str | None, typer.Option(help="Name of the gate, unique on its line.  [default: the bin]")] = None,
-    username: Annotated[str | None, typer.Option()] = None,
-    password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="Turns TLS on and says whom to trust.")] = None,
-) -> None:
-    """Follow a line's decisions for one bin, print each movement, and answer."""
-    config = MqttConfig(
-        host=host,
-        port=port,
-        username=username,
-        password_file=str(password_file) if password_file else None,
-        ca_file=str(ca_file) if ca_file else None,
-    )
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
-    run_gate(config, Gate(line, bin_name, name or bin_name), actuate=lambda _decision: None, stop=stop)
-
-
-def run_gate(
-    config: MqttConfig, rules: Gate, *, actuate: Actuate, stop: threading.Event, say: Say = typer.echo
-) -> None:
+def run_gate(config: MqttConfig, rules: Gate, *, actuate: Actuate, stop: threading.Event, say: Say = print) -> None:
     """Serve until `stop`, one line to `say` per event. Raises BrokerError when we are not let in at the start.
 
     `actuate` moves the gate and returns at once; it runs on this thread, never twice for a seq.

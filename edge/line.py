@@ -50,6 +50,8 @@ class Line:
         self._rules = rules_of(config, model.labels)
         self._belt: Belt | None = None
         self._counter = 0
+        self.busy_until_ms = 0.0
+        """When the last decided item has passed its gate, on the clock of `t_ms`."""
 
     @property
     def ready(self) -> bool:
@@ -105,6 +107,7 @@ class Line:
             )
             if self._publisher.publish_decision(decision):
                 self._ledger.mark_published(decision.seq)
+                self.busy_until_ms = max(self.busy_until_ms, decision.t_ms + decision.valid_ms)
             else:
                 self._metrics.unpublished += 1
         self._metrics.took("total", (time.monotonic_ns() - captured_ns) / 1e6)

@@ -22,6 +22,8 @@ class Metrics:
         self.unpublished = 0
         self.decisions: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.answers: Counter[str] = Counter()
+        """By outcome; written by the connection's thread alone."""
         self._times_ms: defaultdict[str, list[float]] = defaultdict(list)
 
     @contextmanager

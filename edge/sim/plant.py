@@ -21,7 +21,8 @@ FIRST_GATE_MM = 500.0
 GATE_STEP_MM = 150.0
 READY_S = 60.0
 """A cold disk may need most of it: nothing is measured by this."""
-STOP_S = 10.0
+STOP_S = 15.0
+"""The daemon stays until its last item has passed the gate."""
 
 CONFIGURATION = """\
 line = "{line}"
