@@ -23,10 +23,11 @@ eight: ## the one environment with all eight packages of the specification, Pyth
 
 .PHONY: mosquitto
 mosquitto:
-	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/install-mosquitto
+	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/install-packages mosquitto
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sortline needs Python 3.11 or later: make PYTHON=…")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); deploy/install-packages python3-venv && $(PYTHON) -m venv $(VENV); }
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,demo]'

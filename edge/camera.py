@@ -85,6 +85,7 @@ class Camera:
             [sys.executable, "-m", "edge.sources", settings, str(self._path)],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the daemon: it still needs frames while it leaves
         )
         assert process.stderr is not None
         # A decoder complains about every damaged packet: a pipe that nobody empties fills up and stops the camera.
@@ -110,6 +111,7 @@ class Camera:
         if size != (self._size or size):
             raise CameraError(f"{self._config.source}: expected frames of {self._size} pixels as before, found {size}")
         self._reader, self._size = reader, size
+        self._quiet_since_s = time.monotonic()  # what it took to open is no silence: its first frame is on its way
 
     def _fresh(self, frame: Frame | None) -> Frame | None:
         """Not what a writer that is gone left in the file."""

@@ -1,5 +1,6 @@
 """The one decode, crop and resize of the project: training, export and the line see pictures through this file."""
 
+import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,6 @@ from edge.errors import DatasetError
 
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
-
-AREA_ABOVE = 2.0
-"""From this many source pixels per target pixel on, bilinear sampling skips pixels and aliases: average instead."""
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
@@ -75,9 +73,22 @@ def crop_and_resize(image: Image, size: int, box: Box | None = None, margin: flo
     height, width = image.shape[:2]
     square = square_around(box or Box(0, 0, width, height), width, height, margin)
     part = image[square.top : square.bottom, square.left : square.right]
-    shrink = (square.right - square.left) / size
-    how = cv2.INTER_AREA if shrink >= AREA_ABOVE else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
+    # Beyond two pixels for one, bilinear sampling would skip some and alias: they are averaged first.
+    side = square.right - square.left
+    part = halved(part, max(0, int(math.log2(side / size))))
+    return np.asarray(cv2.resize(part, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def halved(image: Image, times: int) -> Image:
+    """`image` with each 2 x 2 pixels averaged into one, `times` times over.
+
+    OpenCV does it in SIMD: a quarter of each side takes a third of the time of one INTER_AREA resize to it.
+    """
+    small: MatLike = image
+    for _ in range(times):
+        size = (small.shape[1] // 2, small.shape[0] // 2)
+        small = cv2.resize(small, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
 
 
 def model_input(path: Path, size: int) -> Image:

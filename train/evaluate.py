@@ -66,8 +66,8 @@ def _open_bundle(path: Path) -> Judged:
     classifier = open_classifier(bundle, bundle.manifest.variants[0], "cpu", threads)
 
     def classify(images: Image) -> NDArray[np.float32]:
-        parts = range(0, len(images), BATCH)
-        return np.concatenate([classifier(images[first : first + BATCH]) for first in parts])
+        # One by one, as the daemon does: the models of a bundle have a batch of one.
+        return np.concatenate([classifier(image[None]) for image in images])
 
     return Judged(bundle.manifest.labels, bundle.manifest.input.size, classify)
 
