@@ -1,5 +1,6 @@
 """The belt: follows each physical item through the view and says, once, when it is at the classification line."""
 
+import math
 from dataclasses import dataclass, replace
 
 from edge.config import BeltConfig
@@ -7,12 +8,14 @@ from edge.errors import ConfigError
 from edge.preprocess import Box, Image
 from edge.presence import Presence
 
-MATCH_MM = 45.0
-"""A detection this far from where the belt should have carried an item can still be that item."""
-CONFIRM_FRAMES = 2
-"""A detection is an item when it was seen in so many frames: a single one is glare or noise."""
+SLACK_MM = 15.0
+"""A sighting this near to where the belt should have carried an item can be that item, or a part of it."""
+CONFIRM_MM = 20.0
+"""A thing is an item when it was seen to move so far: glare, dirt on the lens and errors of the reference stay."""
+CONFIRM_PACE = 0.35
+"""And at this share of the belt's speed at least: the centre of what still enters the view moves at half of it."""
 COAST_S = 0.5
-"""An item that is not seen is carried on by the belt's speed for so long before it counts as a ghost."""
+"""What is not seen for so long is forgotten, but for an item that was confirmed: the belt carries it to the line."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Sighting:
     x_mm: float
     """Centre across the belt, from its left edge as seen along the motion."""
     length_mm: float
+    """Along the belt."""
+    width_mm: float
+    """Across the belt."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,9 @@ class Track:
     sighting: Sighting
     seen_ns: int
     """Capture time of the frame that `sighting` is from."""
-    frames: int
+    first_mm: float
+    """Where it was seen first, along the belt."""
+    first_ns: int
     decided: bool
 
 
@@ -82,7 +90,7 @@ class Belt:
 
     def abandon(self, now_ns: int) -> list[Crossing]:
         """Every confirmed item that was not decided yet, as hidden from now on; the view is forgotten."""
-        left = [track for track in self._tracks if not track.decided and track.frames >= CONFIRM_FRAMES]
+        left = [track for track in self._tracks if self._waits(track)]
         self._tracks = []
         return [replace(self._crossing(track, now_ns), seen=False) for track in left]
 
@@ -90,59 +98,82 @@ class Belt:
         roi, mm = self._roi, self._config.mm_per_px
         width, height = roi.right - roi.left, roi.bottom - roi.top
         x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-        along, across, length = {
-            "right": (x, y, box.right - box.left),
-            "left": (width - x, height - y, box.right - box.left),
-            "down": (y, width - x, box.bottom - box.top),
-            "up": (height - y, x, box.bottom - box.top),
+        along, across = {
+            "right": (x, y),
+            "left": (width - x, height - y),
+            "down": (y, width - x),
+            "up": (height - y, x),
         }[self._config.direction]
+        sides = (box.right - box.left, box.bottom - box.top)
+        length, breadth = sides if self._config.direction in {"right", "left"} else sides[::-1]
         moved = Box(box.left + roi.left, box.top + roi.top, box.right + roi.left, box.bottom + roi.top)
-        return Sighting(moved, along * mm, across * mm, length * mm)
+        return Sighting(moved, along * mm, across * mm, length * mm, breadth * mm)
 
     def _expected_mm(self, track: Track, now_ns: int) -> float:
         return track.sighting.position_mm + self._config.speed_mm_s * (now_ns - track.seen_ns) / 1e9
 
     def _match(self, sightings: list[Sighting], now_ns: int) -> None:
-        """Give each sighting to the nearest track, the nearest pair first; what is left over begins a track."""
-        distance = {
-            (t, s): self._distance(track, sighting, now_ns)
-            for t, track in enumerate(self._tracks)
+        """Give each sighting to the nearest track that can be it, the nearest pair first.
+
+        A further sighting of an item is a part of it; a further track of a sighting was a part, now seen as one with
+        the rest; what fits no track begins one.
+        """
+        tracks, self._tracks = self._tracks, []
+        apart = {
+            (t, s): self._apart_mm(track, sighting, now_ns)
+            for t, track in enumerate(tracks)
             for s, sighting in enumerate(sightings)
+            if self._can_be(track, sighting, now_ns)
         }
-        free_tracks, free_sightings = set(range(len(self._tracks))), set(range(len(sightings)))
-        for t, s in sorted(distance, key=distance.__getitem__):
-            if t in free_tracks and s in free_sightings and distance[t, s] <= 1:
-                self._tracks[t] = replace(
-                    self._tracks[t], sighting=sightings[s], seen_ns=now_ns, frames=self._tracks[t].frames + 1
-                )
-                free_tracks.remove(t)
-                free_sightings.remove(s)
-        taken = {s for t, s in distance if distance[t, s] <= 1}
-        for s in sorted(free_sightings - taken):
+        seen: dict[int, int] = {}
+        for t, s in sorted(apart, key=apart.__getitem__):
+            if t not in seen and s not in seen.values():
+                seen[t] = s
+        fitting = {t for t, _ in apart}
+        for t, track in enumerate(tracks):
+            if t in seen:
+                self._tracks.append(replace(track, sighting=sightings[seen[t]], seen_ns=now_ns))
+            elif t not in fitting:
+                self._tracks.append(track)
+        for s in sorted(set(range(len(sightings))) - {s for _, s in apart}):
             self._begin(sightings[s], now_ns)
 
-    def _distance(self, track: Track, sighting: Sighting, now_ns: int) -> float:
-        """How far a sighting is from a track, at most 1 where it can be (a part of) the same item."""
-        reach = MATCH_MM + max(track.sighting.length_mm, sighting.length_mm) / 2
-        along = abs(sighting.position_mm - self._expected_mm(track, now_ns)) / reach
-        return max(along, abs(sighting.x_mm - track.sighting.x_mm) / reach)
+    def _apart_mm(self, track: Track, sighting: Sighting, now_ns: int) -> float:
+        along = sighting.position_mm - self._expected_mm(track, now_ns)
+        return math.hypot(along, sighting.x_mm - track.sighting.x_mm)
+
+    def _can_be(self, track: Track, sighting: Sighting, now_ns: int) -> bool:
+        """Whether the sighting touches the place to which the belt has carried the track's item."""
+        last = track.sighting
+        along = abs(sighting.position_mm - self._expected_mm(track, now_ns))
+        across = abs(sighting.x_mm - last.x_mm)
+        return (
+            along <= (last.length_mm + sighting.length_mm) / 2 + SLACK_MM
+            and across <= (last.width_mm + sighting.width_mm) / 2 + SLACK_MM
+        )
 
     def _begin(self, sighting: Sighting, now_ns: int) -> None:
         self._items += 1
-        self._tracks.append(Track(self._items, sighting, now_ns, 1, decided=False))
+        self._tracks.append(Track(self._items, sighting, now_ns, sighting.position_mm, now_ns, decided=False))
 
     def _crossings(self, now_ns: int) -> list[Crossing]:
         crossings: list[Crossing] = []
         kept: list[Track] = []
         for track in self._tracks:
-            waits = not track.decided and track.frames >= CONFIRM_FRAMES
+            waits = self._waits(track)
             crosses = waits and self._expected_mm(track, now_ns) >= self._config.line_mm
             if crosses:
                 crossings.append(self._crossing(track, now_ns))
-            if now_ns - track.seen_ns <= COAST_S * 1e9:
+            if (waits and not crosses) or now_ns - track.seen_ns <= COAST_S * 1e9:
                 kept.append(replace(track, decided=track.decided or crosses))
         self._tracks = kept
         return crossings
+
+    def _waits(self, track: Track) -> bool:
+        """Whether it is an item, for it moved with the belt, that was not decided yet."""
+        moved_mm = track.sighting.position_mm - track.first_mm
+        belt_mm = self._config.speed_mm_s * (track.seen_ns - track.first_ns) / 1e9
+        return not track.decided and moved_mm >= max(CONFIRM_MM, CONFIRM_PACE * belt_mm)
 
     def _crossing(self, track: Track, now_ns: int) -> Crossing:
         sighting = replace(track.sighting, position_mm=self._expected_mm(track, now_ns))

@@ -20,7 +20,10 @@ reaches as far as it differs at all (hysteresis, as in Canny 1986). Sensor noise
 DEVIATIONS = 3.0
 """A pixel is foreground beyond so many mean deviations of the belt's own texture at that place."""
 FOLLOW = 0.02
-"""Share of a new frame in the reference: follows the light within seconds, an item's passage not at all."""
+"""Share of a new frame in the reference where the belt is bare: follows the light within seconds."""
+HEAL = 0.0005
+"""The same everywhere: what lies still or was taught wrongly becomes belt within minutes, a passing item leaves less
+than the noise."""
 BLOCKED_SHARE = 0.75
 """More foreground than this is no item: the light changed or something hangs before the lens."""
 
@@ -109,6 +112,7 @@ class Presence:
 
     def _follow(self, small: Image, belt: Mask) -> None:
         assert self._reference is not None
+        cv2.accumulateWeighted(small, self._reference, HEAL)
         cv2.accumulateWeighted(small, self._reference, FOLLOW, belt)
 
 
