@@ -80,7 +80,7 @@ def demo(
     from edge.demo import demonstrate, summary
 
     figures = demonstrate(items, seed, bundle, Console(stderr=json))
-    typer.echo(summary(figures), err=json)
+    typer.echo(f"\n{summary(figures)}", err=json)
     if json:
         print_json(figures)
 

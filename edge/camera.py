@@ -16,6 +16,7 @@ import msgspec
 from edge.config import CameraConfig
 from edge.errors import CameraError
 from edge.frames import Frame, FrameReader, shared_memory_folder
+from edge.sources import public_name
 
 SHARED_PREFIX = "frames:"
 START_S = 10.0
@@ -40,6 +41,7 @@ class Camera:
         self._quiet_since_s, self._running = 0.0, False
         self._foreign = config.source.startswith(SHARED_PREFIX)
         own = shared_memory_folder() / f"sortline-{os.getpid()}-{id(self):x}.frames"
+        self._name = public_name(config.source)
         self._path = Path(config.source.removeprefix(SHARED_PREFIX)) if self._foreign else own
 
     @property
@@ -80,14 +82,16 @@ class Camera:
             self._path.unlink(missing_ok=True)
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
-        settings = msgspec.json.encode(self._config).decode()
         process = subprocess.Popen(
-            [sys.executable, "-m", "edge.sources", settings, str(self._path)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "edge.sources", str(self._path)],
+            stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the daemon: it still needs frames while it leaves
         )
+        assert process.stdin is not None
         assert process.stderr is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as settings:  # its last words say why it is gone
+            settings.write(msgspec.json.encode(self._config))
         # A decoder complains about every damaged packet: a pipe that nobody empties fills up and stops the camera.
         self._said.clear()
         self._ear = threading.Thread(
@@ -109,7 +113,7 @@ class Camera:
         reader = FrameReader(self._path)
         size = (reader.width, reader.height)
         if size != (self._size or size):
-            raise CameraError(f"{self._config.source}: expected frames of {self._size} pixels as before, found {size}")
+            raise CameraError(f"{self._name}: expected frames of {self._size} pixels as before, found {size}")
         self._reader, self._size = reader, size
         self._quiet_since_s = time.monotonic()  # what it took to open is no silence: its first frame is on its way
 
@@ -123,12 +127,12 @@ class Camera:
         if status == 0:
             raise Ended
         said = self._last_words(self._process)
-        raise CameraError(said or f"{self._config.source}: the camera process ended with {status}")
+        raise CameraError(said or f"{self._name}: the camera process ended with {status}")
 
     def _raise_if_silent(self) -> None:
         silent_s, limit_s = time.monotonic() - self._quiet_since_s, self._config.stall_s if self._reader else START_S
         if silent_s > limit_s:
-            raise CameraError(f"{self._config.source}: expected a frame, found none for {silent_s:.1f} s")
+            raise CameraError(f"{self._name}: expected a frame, found none for {silent_s:.1f} s")
 
     def __enter__(self) -> Self:
         self.start()

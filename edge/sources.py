@@ -1,6 +1,7 @@
 """Where frames come from: devices, streams, recordings and folders; run as a process, it writes them for the daemon."""
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -21,11 +22,13 @@ OPEN_TIMEOUT_MS = 8000
 READ_TIMEOUT_MS = 2000
 RTSP_OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
 """TCP: a lost packet is late, not a grey stripe; no buffer: the newest picture, p99 90 ms."""
+LATE_S = 0.25
+"""A read that took longer brings a picture of before the pause, and more of them are on their way for as long again."""
 
 
 def main() -> None:
-    """The camera process: `python -m edge.sources CONFIG-JSON TARGET`."""
-    config, target = msgspec.json.decode(sys.argv[1], type=CameraConfig), Path(sys.argv[2])
+    """The camera process: `python -m edge.sources TARGET < CONFIG-JSON`; every user may read a command line."""
+    config, target = msgspec.json.decode(sys.stdin.buffer.read(), type=CameraConfig), Path(sys.argv[1])
     try:
         _write_frames(config, target, parent=os.getppid())
     except SortlineError as error:
@@ -46,7 +49,7 @@ def _copy_frames(config: CameraConfig, target: Path, parent: int, opened: ExitSt
             writer, first = opened.enter_context(FrameWriter(target, image.shape[1], image.shape[0])), image.shape
         if image.shape != first:
             raise CameraError(
-                f"{config.source}: expected frames of {first[1]}x{first[0]} pixels like the first, found "
+                f"{public_name(config.source)}: expected frames of {first[1]}x{first[0]} pixels like the first, found "
                 f"{image.shape[1]}x{image.shape[0]}"
             )
         writer.write(image, captured_ns)
@@ -54,6 +57,11 @@ def _copy_frames(config: CameraConfig, target: Path, parent: int, opened: ExitSt
             return  # the daemon is gone: so are its frames
     if writer:
         time.sleep(config.stall_s / 2)  # the reader's time to take the last frame
+
+
+def public_name(source: str) -> str:
+    """The source as logs and the broker may see it: without user and password of its URL."""
+    return re.sub(r"(?<=://)[^/?#]*@", "", source)
 
 
 def open_source(config: CameraConfig) -> Iterator[Image]:
@@ -97,14 +105,30 @@ def _recording(config: CameraConfig) -> Iterator[Image]:
 
 
 def _live(config: CameraConfig) -> Iterator[Image]:
-    """A device or stream: every failed read is the end of it, for OpenCV's next ones may return stale pictures."""
-    capture = _open_capture(config)
+    """A device or stream, without the pictures that a pause held up: they show items where they no longer are."""
+    capture, name = _open_capture(config), public_name(config.source)
+    image, _ = _read(capture, name)
+    late, blind_until_s = False, 0.0
     while True:
-        started = time.monotonic()
-        ok, frame = capture.read()
-        if not ok or (time.monotonic() - started) * 1000 >= READ_TIMEOUT_MS:
-            raise CameraError(f"{config.source}: expected a frame, found none within {READ_TIMEOUT_MS} ms")
-        yield to_rgb(frame)
+        if time.monotonic() >= blind_until_s:
+            yield image
+        was_late = late
+        image, waited_s = _read(capture, name)
+        late = waited_s > LATE_S
+        if late and not was_late:  # twice is the pace of a slow camera, no pause
+            blind_until_s = time.monotonic() + LATE_S
+
+
+def _read(capture: cv2.VideoCapture, name: str) -> tuple[Image, float]:
+    """The next picture and the seconds that it took; every failure is final, for OpenCV's next ones may be stale."""
+    started_s = time.monotonic()
+    ok, frame = capture.read()
+    waited_s = time.monotonic() - started_s
+    if waited_s * 1000 >= READ_TIMEOUT_MS:
+        raise CameraError(f"{name}: expected a frame, found none within {READ_TIMEOUT_MS} ms")
+    if not ok:
+        raise CameraError(f"{name}: expected a frame, found none: the stream ended")
+    return to_rgb(frame), waited_s
 
 
 def _open_capture(config: CameraConfig) -> cv2.VideoCapture:
@@ -124,7 +148,7 @@ def _open_capture(config: CameraConfig) -> cv2.VideoCapture:
     else:
         raise CameraError(f"{source}: expected a device, URL, video file or folder of pictures, found none of them")
     if not capture.isOpened():
-        raise CameraError(f"{source}: expected a camera or video that OpenCV can read, found none")
+        raise CameraError(f"{public_name(source)}: expected a camera or video that OpenCV can read, found none")
     return capture
 
 

@@ -34,9 +34,10 @@ def main() -> None:
     for name, found in (("onnx", _through_onnx(model, picture)), ("tflite", _through_tflite(model, picture))):
         if not np.allclose(wanted, found, atol=1e-4):
             sys.exit(f"{name}: expected what TensorFlow answered, found a difference of {np.abs(wanted - found).max()}")
-    print("tensorflow", tf.__version__, "tf2onnx", tf2onnx.__version__, "onnx", onnx.__version__, "onnxruntime-gpu",
-          onnxruntime.__version__, "opencv-python", cv2.__version__, "numpy", np.__version__, "paho-mqtt",
-          paho.mqtt.__version__, "tflite-runtime", tflite_runtime.__version__, "- all eight import together, run and agree")
+    parts = {"tensorflow": tf, "tf2onnx": tf2onnx, "onnx": onnx, "onnxruntime-gpu": onnxruntime, "opencv-python": cv2}
+    parts |= {"numpy": np, "paho-mqtt": paho.mqtt, "tflite-runtime": tflite_runtime}
+    said = ", ".join(f"{name} {part.__version__}" for name, part in parts.items())
+    print(f"{said}: all eight import together, run and agree")
 
 
 def _through_onnx(model: tf.keras.Model, picture: np.ndarray) -> np.ndarray:

@@ -167,12 +167,15 @@ def _scuffs(rng: np.random.Generator, look: Look, shape: tuple[int, int], mm_per
 
 
 def _seam(rng: np.random.Generator, shape: tuple[int, int], mm_per_px: float) -> Field:
-    """Factors of the splice where the belt's ends are joined: a long piece has one, a short piece seldom."""
+    """Factors of the vulcanised splice where the belt's ends are joined: a long piece has one, a short piece seldom.
+
+    A faint line: one twice as dark, as metal fasteners make it, is an item to the daemon at every turn of the belt.
+    """
     seam = np.zeros(shape, np.uint8)
     if shape[1] * mm_per_px > 1000 or rng.random() < 0.1:
         x, slant = rng.uniform(0.1, 0.9) * shape[1], 25 / mm_per_px
         cv2.line(seam, (int(x), 0), (int(x + slant), shape[0]), 255, max(1, round(3 / mm_per_px)), cv2.LINE_AA)
-    return np.asarray(1 - seam * np.float32(0.3 / 255), np.float32)
+    return np.asarray(1 - seam * np.float32(0.15 / 255), np.float32)
 
 
 def _triple(colour: NDArray[np.float32]) -> tuple[float, float, float]:

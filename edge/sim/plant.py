@@ -97,13 +97,16 @@ class Plant:
             self._await_ready(notify)
 
     def begin(self) -> Truth:
-        """Let items onto the belt; returns what they are and when they cross the line."""
+        """Let items onto the belt; returns what they are and when they cross the line. Raises Unavailable."""
         belt = self._processes["belt"]
         assert belt.stdin is not None
         assert belt.stdout is not None
         belt.stdin.write("begin\n")
         belt.stdin.flush()
-        return msgspec.json.decode(belt.stdout.readline(), type=Truth)
+        if not (said := belt.stdout.readline()):
+            self.check()
+            raise Unavailable("the belt ended before its scene began")
+        return msgspec.json.decode(said, type=Truth)
 
     @property
     def daemon(self) -> "subprocess.Popen[str]":

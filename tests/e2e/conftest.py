@@ -77,9 +77,12 @@ def open_works(shipped_bundle: Path) -> Open:
         try:
             address = (broker.host, broker.port)
             access = MqttConfig(host=broker.host, port=broker.port)
-            with Listener(*address) as listener, Watch(access, LINE) as watch:
-                with Plant(folder, shipped_bundle, labels, address) as plant:
-                    yield Works(plant, broker, watch, listener)
+            with (
+                Listener(*address) as listener,
+                Watch(access, LINE) as watch,
+                Plant(folder, shipped_bundle, labels, address) as plant,
+            ):
+                yield Works(plant, broker, watch, listener)
         finally:
             broker.kill()
 

@@ -4,6 +4,7 @@ import sys
 import time
 from collections import Counter
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from edge.bundle import open_bundle
 from edge.config import Config, load_config
 from edge.messages import Answer, BinDecision
 from edge.sim.play import SceneSettings, Truth
 from edge.sim.watch import Score, match, score
 
-ITEMS = 24
+ITEMS = 20
 CHECK_S = 60.0
 AFTER_S = 0.7
 """How long after the last item something may still be decided that should not be."""
@@ -56,6 +58,8 @@ class Day(NamedTuple):
 
     truth: Truth
     config: Config
+    model: str
+    """Bundle and variant that are to run."""
     decisions: list[BinDecision]
     answers: list[Answer]
     states: list[str]
@@ -74,10 +78,10 @@ class Day(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def day(open_works: Any, tmp_path_factory: pytest.TempPathFactory) -> Day:
-    """24 items on the belt, watched until the last one is in its bin."""
+def day(open_works: Any, shipped_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Day:
+    """20 items on the belt, watched until the last one is in its bin."""
     with open_works(tmp_path_factory.mktemp("plant")) as works:
-        works.plant.start(SceneSettings(items=ITEMS, seed=0))
+        works.plant.start(SceneSettings(items=ITEMS, seed=1))
         checked = check(works.plant.config_path)
         truth = works.plant.begin()
         works.wait_for(lambda: is_over(truth, works.watch), timeout_s=seconds_of(truth))
@@ -88,6 +92,7 @@ def day(open_works: Any, tmp_path_factory: pytest.TempPathFactory) -> Day:
         return Day(
             truth,
             load_config(works.plant.config_path),
+            f"{open_bundle(shipped_bundle).manifest.id}/int8",
             list(works.watch.decisions),
             list(works.watch.answers),
             list(works.watch.statuses),
@@ -142,7 +147,7 @@ def test_decisions_say_all_that_was_promised(day: Day) -> None:
 
     for raw in [json.loads(heard.payload) for heard in day.heard if "/decision/" in heard.topic]:
         assert {name: type(raw.get(name)) for name in FIELDS} == FIELDS
-        assert (raw["schema"], raw["line"], raw["model"]) == ("1.0", "demo", "waste4-1/int8")
+        assert (raw["schema"], raw["line"], raw["model"]) == ("1.0", "demo", day.model)
         assert set(raw["probabilities"]) == labels
         assert sum(raw["probabilities"].values()) == pytest.approx(1, abs=0.001)
         assert raw["confidence"] == raw["probabilities"][raw["label"]] == max(raw["probabilities"].values())
@@ -154,11 +159,11 @@ def test_decisions_say_all_that_was_promised(day: Day) -> None:
 
 
 def test_the_numbers_of_decisions_rise(day: Day) -> None:
-    """seq and item grow with every decision of the one boot."""
+    """Both seq and item grow with every decision of the one boot."""
     numbers = [(decision.seq, decision.item) for decision in day.decisions]
 
     assert len({decision.boot for decision in day.decisions}) == 1
-    assert all(earlier < later for earlier, later in zip(numbers, numbers[1:], strict=False))
+    assert all(earlier < later for earlier, later in pairwise(numbers))
     assert len({seq for seq, _ in numbers}) == len({item for _, item in numbers}) == ITEMS
 
 

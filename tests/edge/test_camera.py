@@ -166,6 +166,29 @@ def test_frames_of_another_process_are_read(tmp_path: Path) -> None:
             assert first(camera).image.max() == 2
 
 
+def test_a_camera_that_opened_slowly_has_its_time_for_the_first_frame(tmp_path: Path) -> None:
+    """What it took to open does not count as silence."""
+    path = tmp_path / "belt.frames"
+    with Camera(CameraConfig(source=f"frames:{path}", stall_s=0.2)) as camera:
+        assert camera.newest(0.3) is None
+        with FrameWriter(path, 64, 48) as writer:
+            assert camera.newest(0.05) is None
+
+            writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+
+            assert first(camera).counter == 1
+
+
+def test_a_camera_process_shows_no_password(unused_port: int) -> None:
+    """Every user may read a command line."""
+    with Camera(CameraConfig(source=f"http://me:secret@127.0.0.1:{unused_port}/")) as camera:
+        assert camera._process is not None
+        told = Path(f"/proc/{camera._process.pid}/cmdline").read_bytes()
+
+    assert b"edge.sources" in told
+    assert b"secret" not in told
+
+
 def test_what_a_dead_writer_left_is_no_frame(tmp_path: Path) -> None:
     """A stale file is a silent camera, not a picture of the belt."""
     path = tmp_path / "belt.frames"

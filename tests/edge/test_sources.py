@@ -1,5 +1,6 @@
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,20 +18,29 @@ WIDTH, HEIGHT = 96, 64
 
 
 class Mjpeg(BaseHTTPRequestHandler):
-    """A network camera of the simplest kind: JPEGs in a multipart answer; /short ends after three."""
+    """A network camera of the simplest kind: JPEGs in a multipart answer; /short ends, /held pauses."""
 
     def do_GET(self) -> None:
         """Answer with pictures."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        jpeg = cv2.imencode(".jpg", picture(120))[1].tobytes()
-        part = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
         try:
+            if self.path.startswith("/held"):
+                self._hold_up()
             for _ in range(3 if self.path.startswith("/short") else 500):
-                self.wfile.write(part)
+                self.wfile.write(part(120))
         except OSError:
             return
+
+    def _hold_up(self) -> None:
+        """Ten pictures at their times, ten late ones at once, then ten at their times."""
+        for red in (*[40] * 10, None, *[160] * 10, *[240] * 10):
+            time.sleep(0.08 if red != 160 else 0)
+            if red is None:
+                time.sleep(0.8)
+            else:
+                self.wfile.write(part(red))
 
     def log_message(self, *_: object) -> None:
         """Silence."""
@@ -123,6 +133,23 @@ def test_a_network_camera_that_ends_is_lost(network_camera: str) -> None:
         list(source(f"{network_camera}/short.mjpg"))
 
 
+def test_what_a_pause_held_up_is_no_picture_of_now(network_camera: str) -> None:
+    """The pictures that arrive together after a pause are dropped, those that follow at their times are not."""
+    images = source(f"{network_camera}/held.mjpg", fps=30)
+
+    seen = [round(float(next(images)[:, :, 0].mean()), -1) for _ in range(14)]
+
+    assert seen.count(40) >= 9
+    assert seen.count(160) == 0
+    assert seen.count(240) >= 4
+
+
+def test_a_password_is_no_part_of_an_error(unused_port: int) -> None:
+    """Errors go to logs and to the broker: a URL is named without its user."""
+    with pytest.raises(CameraError, match=f"^http://127.0.0.1:{unused_port}/: expected a camera"):
+        next(source(f"http://me:secret@127.0.0.1:{unused_port}/"))
+
+
 def test_a_network_camera_that_is_not_there_is_named(unused_port: int) -> None:
     """A refused connection is one line with the address."""
     with pytest.raises(CameraError, match=f"http://127.0.0.1:{unused_port}/: expected a camera or video"):
@@ -185,6 +212,12 @@ def video(tmp_path: Path) -> Callable[..., Path]:
 def source(name: object, *, fps: float = 1000, loop: bool = False) -> Iterator[Image]:
     """The pictures of a source."""
     return open_source(CameraConfig(source=str(name), fps=fps, loop=loop))
+
+
+def part(red: int) -> bytes:
+    """One picture of a multipart answer."""
+    jpeg = cv2.imencode(".jpg", picture(red))[1].tobytes()
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
 
 
 def picture(red: int) -> np.ndarray:
