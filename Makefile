@@ -1,6 +1,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Debian's python3 comes without the module that makes environments.
+ENSURE_VENV = $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	deploy/install-packages $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
 
 .PHONY: demo test lint eight clean
 
@@ -16,6 +19,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/mypy
 
 eight: ## the one environment with all eight packages of the specification, Python 3.11
+	@$(ENSURE_VENV)
 	$(PYTHON) -m venv .venv-eight
 	.venv-eight/bin/pip install --quiet --requirement requirements-eight.txt
 	.venv-eight/bin/pip install --quiet --no-deps .
@@ -27,7 +31,8 @@ mosquitto:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sortline needs Python 3.11 or later: make PYTHON=…")'
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); deploy/install-packages python3-venv && $(PYTHON) -m venv $(VENV); }
+	@$(ENSURE_VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,demo]'

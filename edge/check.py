@@ -10,6 +10,7 @@ from edge.bundle import Bundle, open_bundle
 from edge.camera import Camera, Ended
 from edge.config import Config, check_routing, load_config
 from edge.errors import CameraError, SortlineError
+from edge.sources import public_name
 
 FRAMES = 10
 
@@ -77,7 +78,7 @@ def _camera(config: Config) -> str:
                     size = f"{frame.image.shape[1]}x{frame.image.shape[0]}"
         except Ended:
             if not counted:
-                raise CameraError(f"{config.camera.source}: expected frames, found none") from None
+                raise CameraError(f"{public_name(config.camera.source)}: expected frames, found none") from None
             return f"{size}, {counted} frames, then its end"
     return f"{size}, {(FRAMES - 1) / (time.monotonic() - started):.1f} frames a second"
 
