@@ -77,12 +77,13 @@ def demo(
     """Run a whole plant on this machine: rendered belt, daemon, broker, gates. Needs the extra `demo`."""
     from rich.console import Console
 
-    from edge.demo import demonstrate, summary
+    from edge.demo import demonstrate, require_one_decision_each, summary
 
     figures = demonstrate(items, seed, bundle, Console(stderr=json))
     typer.echo(f"\n{summary(figures)}", err=json)
     if json:
         print_json(figures)
+    require_one_decision_each(figures)
 
 
 @app.command()

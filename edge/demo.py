@@ -15,7 +15,7 @@ from rich.table import Table
 from edge.broker import embedded_broker
 from edge.bundle import open_bundle
 from edge.config import MqttConfig
-from edge.errors import BundleError, Refused
+from edge.errors import BundleError, Refused, Unavailable
 from edge.messages import BinDecision
 from edge.sim.plant import LINE, Plant
 from edge.sim.play import SceneSettings, Truth
@@ -31,8 +31,7 @@ DRAIN_S = 6.0
 def demonstrate(items: int, seed: int, bundle_path: Path | None, console: Console | None) -> dict[str, Any]:
     """Run the plant until every item is through; returns the figures. `console` None: no live view.
 
-    Raises BundleError without a bundle, Unavailable when a part of the plant ends, Refused when an item got no or more
-    than one decision.
+    Raises BundleError without a bundle, Unavailable when a part of the plant ends or the daemon does not stop cleanly.
     """
     bundle = bundle_path or SHIPPED_BUNDLE
     if not bundle.is_file():
@@ -46,13 +45,18 @@ def demonstrate(items: int, seed: int, bundle_path: Path | None, console: Consol
                 if live:
                     live.update(view(truth, watch))
         status = plant.stop_daemon()
-    result = score(truth, watch.decisions, watch.answers)
-    if status or result.missed or result.duplicates:
+    if status:
+        raise Unavailable(f"the daemon: expected a clean stop, found exit status {status}")
+    return asdict(score(truth, watch.decisions, watch.answers))
+
+
+def require_one_decision_each(figures: dict[str, Any]) -> None:
+    """Raise Refused when an item got no decision or more than one."""
+    if figures["missed"] or figures["duplicates"]:
         raise Refused(
-            f"expected one decision for each of {result.items} items and a clean stop, found {result.missed} missed, "
-            f"{result.duplicates} duplicates, exit status {status}"
+            f"expected one decision for each of {figures['items']} items, found {figures['missed']} missed and "
+            f"{figures['duplicates']} duplicates"
         )
-    return asdict(result)
 
 
 def summary(figures: dict[str, Any]) -> str:
