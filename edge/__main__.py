@@ -1,4 +1,4 @@
-"""The commands of the device: run, check, gate, demo, bench."""
+"""The commands of the device: run, check, gate, demo, bench, schemas."""
 
 import logging
 from pathlib import Path
@@ -102,6 +102,15 @@ def bench(
         typer.echo(f"{name:18} {value}")
     if json:
         print_json(figures)
+
+
+@app.command()
+def schemas(out: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
+    """Write the wire format for other programs: JSON Schemas and an AsyncAPI document."""
+    from edge.schemas import write_schemas
+
+    for path in write_schemas(out):
+        typer.echo(path)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import jsonschema
 import msgspec
 import pytest
 
@@ -19,6 +20,7 @@ from edge.sim.play import SceneSettings, Truth
 from edge.sim.watch import Score, match, score
 
 ITEMS = 20
+SCHEMAS = Path(__file__).parents[2] / "schemas"
 CHECK_S = 60.0
 AFTER_S = 0.7
 """How long after the last item something may still be decided that should not be."""
@@ -102,6 +104,16 @@ def day(open_works: Any, shipped_bundle: Path, tmp_path_factory: pytest.TempPath
             exit_status,
             checked,
         )
+
+
+def test_all_that_is_sent_is_as_the_schemas_say(day: Day) -> None:
+    """Every message of daemon and gates, on every topic, passes the committed JSON Schema of its topic."""
+    schemas = {path.name.split(".")[0]: json.loads(path.read_text()) for path in SCHEMAS.glob("*.schema.json")}
+
+    for message in day.heard:
+        jsonschema.validate(json.loads(message.payload), schemas[message.topic.split("/")[2]])
+
+    assert {message.topic.split("/")[2] for message in day.heard} == set(schemas)
 
 
 def test_every_item_gets_exactly_one_decision(day: Day) -> None:
