@@ -2,23 +2,24 @@
 
 import csv
 import hashlib
-from collections import Counter, defaultdict
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
+from edge.cache_folder import cache_folder
 from edge.errors import DatasetError
-
-Split = Literal["train", "test"]
+from edge.folder_map import FolderMap
+from edge.split import Split, sides
 
 MANIFEST = "manifest.csv"
 MANIFEST_COLUMNS = ("path", "class", "subclass", "split")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 REFERENCE_ORDER = ("kitchen", "recyclable", "other", "hazardous")
 """The paper's order of its four classes; any other set of classes is ordered by name."""
-TEST_SHARE = 0.3
-"""The paper's 70/30."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Dataset:
     root: Path
     labels: tuple[str, ...]
     photos: tuple[Photo, ...]
+    folder_map: FolderMap | None = None
+    """How folders became classes; None when their names are the classes, or a manifest says it."""
 
     def split(self, name: str) -> tuple[Photo, ...]:
         """The photos of one split: "train", "test" or "all"."""
@@ -50,26 +53,43 @@ class Dataset:
         return [self.labels.index(photo.label) for photo in photos]
 
 
-def open_dataset(root: Path, labels: Sequence[str] | None = None) -> Dataset:
-    """Read `root`: its manifest.csv when there is one, else <class>/<subclass>/<photo> with a split made by hash.
+def open_dataset(
+    root: Path,
+    labels: Sequence[str] | None = None,
+    folder_map: FolderMap | None = None,
+    cache: Path | None = None,
+) -> Dataset:
+    """Read `root`: its manifest.csv when there is one, else its folders with a split made by content.
 
-    `labels` fixes the order and the set of the classes (those of a model); without it they are found. Raises
-    DatasetError for a missing folder, a class without photos, fewer than two classes, a class that `labels` lacks, or
-    a manifest that names what is not there.
+    The folders are <class>/<subclass>/<photo> unless `folder_map` says otherwise. `labels` fixes the order and the set
+    of the classes (those of a model); without it they are found. `cache` keeps perceptual hashes; default: the user's.
+    Raises DatasetError for a missing folder, a class without photos, fewer than two classes, a class that `labels`
+    lacks, a folder that the map lacks, or a manifest that names what is not there or stands beside a map.
     """
     if not root.is_dir():
         raise DatasetError(f"{root}: expected a folder DATASET/<class>/<photo>, found no folder")
     manifest = root / MANIFEST
-    photos = _from_manifest(manifest) if manifest.is_file() else _from_folders(root)
+    if folder_map and manifest.is_file():
+        raise DatasetError(f"{manifest}: expected no manifest beside --map: it names the classes itself; leave out one")
+    photos = _from_manifest(manifest) if manifest.is_file() else _from_folders(root, folder_map, cache)
     found = _ordered({photo.label for photo in photos})
     _check_labels(root, found, labels)
     order = tuple(labels) if labels else found
-    return Dataset(root, order, tuple(sorted(photos, key=lambda photo: photo.path)))
+    return Dataset(root, order, tuple(sorted(photos, key=lambda photo: photo.path)), folder_map)
 
 
 def content_sha256(photos: Iterable[Photo]) -> dict[Path, str]:
-    """The sha256 of each photo's bytes."""
-    return {photo.path: hashlib.sha256(photo.path.read_bytes()).hexdigest() for photo in photos}
+    """The sha256 of each photo's bytes. Raises DatasetError for one that cannot be read."""
+    paths = [photo.path for photo in photos]
+    with ThreadPoolExecutor(os.cpu_count(), "sha256") as pool:  # hashlib works outside Python's lock
+        return dict(zip(paths, pool.map(_sha256, paths), strict=True))
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()  # file_digest's buffer costs more than a usual photo
+    except OSError as error:
+        raise DatasetError(f"{path}: expected a photo, found {error.strerror}") from error
 
 
 def fingerprint(dataset: Dataset) -> str:
@@ -127,42 +147,62 @@ def _from_row(manifest: Path, number: int, row: dict[str, str]) -> Photo:
     return Photo(path, row["class"], row["subclass"], cast("Split", row["split"]), row.get("source", ""))
 
 
-def _from_folders(root: Path) -> list[Photo]:
+def _from_folders(root: Path, folder_map: FolderMap | None, cache: Path | None) -> list[Photo]:
+    photos = _mapped(root, folder_map) if folder_map else _by_folder_names(root)
+    picture = _pictures(photos, cache or cache_folder())
+    side = sides(((photo.label, photo.subclass), picture[photo.path]) for photo in photos)
+    return [replace(photo, split=side[picture[photo.path]]) for photo in photos]
+
+
+def _by_folder_names(root: Path) -> list[Photo]:
     classes = sorted(folder for folder in root.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     photos: list[Photo] = []
     for folder in classes:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        paths = _photos_below(folder)
         if not paths:
             raise DatasetError(f"{folder}: expected photos of class {folder.name!r}, found none; add some or remove it")
-        photos += _split_class(folder, paths)
-    return _with_copies_together(photos)
+        photos += [_filed(path, folder.name, _subclass(path.relative_to(folder))) for path in paths]
+    return photos
 
 
-def _with_copies_together(photos: list[Photo]) -> list[Photo]:
-    """Photos with the same bytes in several subclasses take the side of the first."""
-    hashes = content_sha256(photos)
-    side = {hashes[photo.path]: photo.split for photo in reversed(photos)}
-    return [replace(photo, split=side[hashes[photo.path]]) for photo in photos]
+def _photos_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("._") and path.is_file()
+    )  # a Mac leaves ._PHOTO beside each PHOTO on foreign disks
 
 
-def _split_class(folder: Path, paths: list[Path]) -> list[Photo]:
-    """Split one class, subclass by subclass, by the rank of each photo's content hash: names and order don't matter.
-
-    Photos with the same bytes share a rank and so stay on one side.
-    """
-    by_subclass: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        inside = path.relative_to(folder).parts
-        by_subclass[inside[0] if len(inside) > 1 else ""].append(path)
-    return [
-        Photo(path, folder.name, subclass, split, "")
-        for subclass, members in by_subclass.items()
-        for path, split in _split_by_hash(members)
-    ]
+def _subclass(inside: Path) -> str:
+    return inside.parts[0] if len(inside.parts) > 1 else ""
 
 
-def _split_by_hash(paths: list[Path]) -> list[tuple[Path, Split]]:
-    hashes = {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-    distinct = sorted(set(hashes.values()))
-    test = set(distinct[: round(len(distinct) * TEST_SHARE)])
-    return [(path, "test" if hashes[path] in test else "train") for path in paths]
+def _filed(path: Path, label: str, subclass: str) -> Photo:
+    return Photo(path, label, subclass, "train", "")
+
+
+def _mapped(root: Path, folder_map: FolderMap) -> list[Photo]:
+    wanted = [path for path in _photos_below(root) if not folder_map.ignores(path.relative_to(root))]
+    places = {path: folder_map.place(path.relative_to(root)) for path in wanted}
+    strange = sorted({_place_name(path.relative_to(root)) for path, place in places.items() if place is None})
+    if strange:
+        names = ", ".join(f'"{name}"' for name in strange)
+        raise DatasetError(
+            f"{root}: expected every photo to match a pattern of --map, found none for {names}; "
+            f'add "{strange[0]}" = "class/subclass" under [folders], or ignore = [{names}] above it'
+        )
+    return [_filed(path, *place) for path, place in places.items() if place]
+
+
+def _place_name(inside: Path) -> str:
+    """What a map can call the place of a photo: its folder's name, or for a photo right in the dataset its own."""
+    return inside.parent.name or inside.name
+
+
+def _pictures(photos: Sequence[Photo], cache: Path) -> dict[Path, str]:
+    """For each photo a name that copies and near-duplicates of it share."""
+    from edge.near_duplicates import same_pictures
+
+    contents = content_sha256(photos)
+    picture = same_pictures({content: path for path, content in contents.items()}, cache)
+    return {path: picture[content] for path, content in contents.items()}

@@ -14,7 +14,13 @@ from edge.errors import DatasetError
 Image = NDArray[np.uint8]
 """(H, W, 3) uint8, RGB."""
 
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+VERSION = 1
+"""Raised whenever this file makes other pixels of the same photo: what was kept of it is then made anew."""
+
+ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG": b"IEND"}
+"""How a JPEG and a PNG begin -> what stands near the end of a whole one."""
+TAIL = 4096
+"""Bytes in which that end must stand: some cameras write a little after it."""
 
 
 class Box(NamedTuple):
@@ -31,16 +37,30 @@ def read_photo(path: Path) -> Image:
 
     Raises DatasetError when the file is missing, truncated or no picture.
     """
+    return decode_photo(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a photo's file. Raises DatasetError when it cannot be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{path}: expected a photo, found {error.strerror}") from error
-    if data.startswith(JPEG_START) and JPEG_END not in data[-4096:]:
-        raise DatasetError(f"{path}: expected a whole JPEG, found one that ends early; replace or remove it")
+
+
+def decode_photo(data: bytes, path: Path) -> Image:
+    """As `read_photo`, of the bytes that were read from `path`."""
+    if ends_early(data):
+        raise DatasetError(f"{path}: expected a whole photo, found one that ends early; replace or remove it")
     image = _decoded(data)
     if image is None:
         raise DatasetError(f"{path}: expected a JPEG, PNG or other picture, found {data[:8]!r}…; replace or remove it")
     return to_rgb(image)
+
+
+def ends_early(data: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end: decoders would make the rest of it grey."""
+    return any(data.startswith(start) and data.rfind(end, -TAIL) < 0 for start, end in ENDS.items())
 
 
 def _decoded(data: bytes) -> MatLike | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edge.errors import RunError
+from edge.folder_map import FolderMap
 
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
@@ -20,6 +21,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Side of the model's square input, in pixels."""
     dataset: str
     """Absolute path of the dataset that was trained on."""
+    folder_map: FolderMap | None = None
+    """How the folders of `dataset` became classes; None when they are the classes."""
     extra: tuple[str, ...] = ()
     """Absolute paths of the further datasets whose photos joined the training split."""
     dataset_fingerprint: str

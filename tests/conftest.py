@@ -166,6 +166,15 @@ def wait_until(reached: Callable[[], bool], timeout_s: float = ARRIVE_S) -> None
         time.sleep(0.005)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """What sortline keeps between runs lies in a folder of the tests, not in the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder / "sortline"
+
+
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A broker for this test alone, with free access."""

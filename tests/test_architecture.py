@@ -12,8 +12,8 @@ ROOT = Path(__file__).parent.parent
 OURS = {"train", "export", "edge", "tests"}
 HEAVY = {"keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx", "sklearn", "matplotlib", "pandas"}
 DEMO_EXTRA = {"rich", "iotcore"}
-DEVICE = {"numpy", "cv2", "paho", "msgspec", "typer", "onnxruntime"}
-SLOW = {"numpy", "cv2", "paho", "onnxruntime", "rich"}
+DEVICE = {"numpy", "cv2", "paho", "msgspec", "typer", "cryptography", "onnxruntime"}
+SLOW = {"numpy", "cv2", "paho", "cryptography", "onnxruntime", "rich"}
 DEMO_MODULES = {"edge.demo"}
 """They are imported only by the command that the extra `demo` is for."""
 

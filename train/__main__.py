@@ -1,4 +1,4 @@
-"""`python -m train DATASET --weights WEIGHTS --out RUN` and `python -m train eval MODEL-OR-BUNDLE DATASET`."""
+"""`python -m train DATASET --weights WEIGHTS --out RUN`, and the commands check, eval, compare and doctor."""
 
 import signal
 import sys
@@ -6,13 +6,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from rich.console import Console
-from rich.table import Table
-from typer import Argument, Option
+from msgspec import to_builtins
+from typer import Argument, Exit, Option
 
 from edge.commands import Json, command_line, print_json, run
-from train.device import require_backend
-from train.report import Report
+from edge.errors import Unavailable
+from train.device import import_backend, require_backend
+from train.maps import open_map
 from train.settings import Settings
 
 app = command_line("Fine-tune ResNet50 on labelled photos, and judge models and bundles on them.")
@@ -32,11 +32,24 @@ class Split(StrEnum):
     TEST, TRAIN, ALL = "test", "train", "all"
 
 
+class DeviceChoice(StrEnum):
+    """Choices of --device."""
+
+    AUTO, GPU, CPU = "auto", "gpu", "cpu"
+
+
+Device = Annotated[DeviceChoice, Option(help="auto: a GPU, or the CPU where there is none; gpu: stop without one.")]
+Photos = Annotated[Path, Argument(help="Folder of photos, with or without a manifest.")]
+Map = Annotated[str, Option("--map", help="Folders -> classes: a TOML file, or trashnet, kaggle12, paper4.")]
+Cache = Annotated[Path | None, Option(help="Folder that keeps decoded photos. [default: ~/.cache/sortline]")]
+SplitOption = Annotated[Split, Option(help="Which photos.")]
+
+
 @app.command("fit")
 def fit_command(
     dataset: Annotated[Path, Argument(help="Folder of photos: DATASET/<class>/<subclass>/<photo>.")],
     weights: Annotated[str, Option(help="Where the backbone starts: a .weights.h5 FILE, imagenet or none.")],
-    out: Annotated[Path, Option(help="Folder to write: model.keras, report.json, run.json, metrics.csv.")],
+    out: Annotated[Path, Option(help="Folder to write: model.keras, report.html, report.json, run.json, metrics.csv.")],
     extra: Annotated[list[Path] | None, Option(help="Further dataset, for training only; repeatable.")] = None,
     epochs: Annotated[int, Option(help="Of the whole network; 0 trains the head only.")] = DEFAULT.epochs,
     head_epochs: Annotated[int, Option(help="Of the head, before.")] = DEFAULT.head_epochs,
@@ -51,6 +64,10 @@ def fit_command(
     mixed_precision: Annotated[MixedPrecision, Option(help="auto: bfloat16 on a GPU.")] = MixedPrecision.AUTO,
     average: Annotated[float, Option(help="Fine-tuned share of the weights; 1 is all.")] = DEFAULT.average,
     hold_out_source: Annotated[list[str] | None, Option(help="Manifest source to judge apart; repeatable.")] = None,
+    calibration: Annotated[float, Option(help="Training share kept for the temperature.")] = DEFAULT.calibration,
+    folder_map: Map = "",
+    cache: Cache = None,
+    device: Device = DeviceChoice.AUTO,
 ) -> None:
     """Train and write RUN."""
     settings = Settings(
@@ -68,34 +85,100 @@ def fit_command(
         mixed_precision=mixed_precision.value,
         average=average,
         hold_out_sources=tuple(hold_out_source or ()),
+        calibration=calibration,
     )
-    require_backend()
+    require_backend(device.value)
     from train.fit import fit
+    from train.tables import print_report
 
-    _print_table(fit(dataset, extra or [], out, settings))
+    print_report(fit(dataset, extra or [], out, settings, open_map(folder_map), cache))
+
+
+@app.command("check")
+def check_command(
+    dataset: Photos,
+    folder_map: Map = "",
+    sheets: Annotated[Path | None, Option(help="Folder to write a contact sheet per class to.")] = None,
+    cache: Cache = None,
+    as_json: Json = False,
+) -> None:
+    """Find broken, odd, double and leaked photos; exit status 1 for what would stop a training or flatter it."""
+    from train.check import check, open_for_check
+    from train.check_table import print_findings, require_usable
+    from train.contact_sheet import write_sheets
+
+    opened = open_for_check(dataset, open_map(folder_map), cache)
+    findings = check(opened, cache)
+    print_findings(findings)
+    if sheets:
+        write_sheets(opened, sheets)
+    if as_json:
+        print_json(to_builtins(findings))
+    require_usable(findings, str(dataset))
 
 
 @app.command("eval")
 def eval_command(
     model: Annotated[Path, Argument(help="model.keras, its run folder, or a bundle.")],
-    dataset: Annotated[Path, Argument(help="Folder of photos, with or without a manifest.")],
-    split: Annotated[Split, Option(help="Which photos.")] = Split.TEST,
+    dataset: Photos,
+    split: SplitOption = Split.TEST,
+    html: Annotated[Path | None, Option(help="File to write the report with its pictures to.")] = None,
+    folder_map: Map = "",
+    cache: Cache = None,
+    device: Device = DeviceChoice.AUTO,
     as_json: Json = False,
 ) -> None:
     """Judge a model or bundle on a dataset."""
     from train.evaluate import evaluate, figures
+    from train.report_html import check_place, write_html
+    from train.tables import print_report
 
-    report = evaluate(model, dataset, split.value)
-    _print_table(report)
+    if html:
+        check_place(html)
+    evidence = evaluate(model, dataset, split.value, device.value, open_map(folder_map), cache)
+    print_report(evidence.report)
+    if html:
+        write_html(html, evidence, f"{model} on {dataset}, split {split.value}")
     if as_json:
-        print_json(figures(report))
+        print_json(figures(evidence.report))
 
 
-def _print_table(report: Report) -> None:
-    table = Table("class", "precision", "recall", "F1", "photos", title=f"accuracy {report.accuracy:.4f}")
-    for name, row in {**report.per_class, "macro": report.macro, "weighted": report.weighted}.items():
-        table.add_row(name, f"{row.precision:.3f}", f"{row.recall:.3f}", f"{row.f1:.3f}", str(row.n))
-    Console().print(table)
+@app.command("compare")
+def compare_command(
+    a: Annotated[Path, Argument(help="model.keras, its run folder, or a bundle.")],
+    b: Annotated[Path, Argument(help="Another one.")],
+    dataset: Photos,
+    split: SplitOption = Split.TEST,
+    folder_map: Map = "",
+    cache: Cache = None,
+    device: Device = DeviceChoice.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Say whether B is better than A, by the photos that only one of them gets right (McNemar's exact test)."""
+    from train.compare import compare
+    from train.tables import print_comparison
+
+    comparison = compare(a, b, dataset, split.value, device.value, open_map(folder_map), cache)
+    print_comparison(comparison)
+    if as_json:
+        print_json(to_builtins(comparison))
+
+
+@app.command("doctor")
+def doctor_command(as_json: Json = False) -> None:
+    """Say what computes here, and how to mend it; exit status 69 when the backend can use no GPU."""
+    from train.device import gpus
+    from train.doctor import advice
+    from train.machine import examine
+    from train.tables import print_examination
+
+    import_backend()
+    found = examine(gpus)
+    print_examination(found, advice(found))
+    if as_json:
+        print_json({**to_builtins(found), "advice": advice(found)})
+    if not found.backend_gpus:
+        raise Exit(Unavailable.exit_status)
 
 
 def main() -> None:

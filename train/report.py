@@ -1,21 +1,22 @@
 """How good a classifier is, in figures that hide no class: all from labels and probabilities."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from edge.dataset import Photo
+from train.bootstrap import Intervals, intervals
+from train.calibration import Bin, calibration_error, reliability, temper
+from train.scores import Counts, Rates, table
 
-ECE_BINS = 15
-"""As Guo et al. 2017, who introduced the figure for networks."""
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Of confidence, as `min_confidence` of a line may be set."""
 
 
 class Scores(msgspec.Struct, frozen=True):
-    """Of one class, or an average over classes."""
+    """Of one class or subclass, or an average over classes."""
 
     precision: float
     recall: float
@@ -24,11 +25,16 @@ class Scores(msgspec.Struct, frozen=True):
     """Photos that it rests on."""
 
 
-class Recall(msgspec.Struct, frozen=True):
-    """Of one subclass."""
+class OperatingPoint(msgspec.Struct, frozen=True):
+    """What a line gets that leaves items below `threshold` undecided."""
 
-    recall: float
-    n: int
+    threshold: float
+    decided: float
+    """Share of the photos."""
+    accuracy: float
+    """Of the decided ones; 0 for none."""
+    recall: dict[str, float]
+    """Share of each class's photos that is decided, and rightly."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -38,62 +44,95 @@ class Report(msgspec.Struct, frozen=True):
     accuracy: float
     macro_f1: float
     per_class: dict[str, Scores]
+    per_subclass: dict[str, dict[str, Scores]]
+    """Precision as `train.scores.table` defines it for subclasses."""
     macro: Scores
     """Every class that has photos weighs the same."""
     weighted: Scores
     """Every photo weighs the same."""
+    intervals: Intervals
+    """95 %."""
     confusion: list[list[int]]
     """[truth][answer], in the order of `labels`."""
     labels: tuple[str, ...]
-    recall_per_subclass: dict[str, dict[str, Recall]]
+    temperature: float
+    """That the model's logits are divided by."""
     ece: float
     """Expected calibration error: mean distance of confidence from accuracy, 0 to 1."""
+    ece_uncalibrated: float
+    """The same with the temperature taken back."""
+    reliability: list[Bin]
+    operating_points: list[OperatingPoint]
 
 
-def judge(labels: Sequence[str], photos: Sequence[Photo], probabilities: NDArray[np.float32]) -> Report:
-    """Compare `probabilities` (N, classes) with the labels of `photos`; N is at least one."""
+def judge(
+    labels: Sequence[str], photos: Sequence[Photo], probabilities: NDArray[np.float32], temperature: float = 1.0
+) -> Report:
+    """Compare `probabilities` (N, classes), made with `temperature`, with the labels of `photos`; N is at least one."""
     truth = np.array([list(labels).index(photo.label) for photo in photos])
     answers = probabilities.argmax(axis=1)
-    per_class = _per_class(labels, truth, answers)
-    macro = _average(per_class, np.array([score.n > 0 for score in per_class.values()], np.float64))
+    groups = sorted({(place, photo.subclass) for place, photo in zip(truth.tolist(), photos, strict=True)})
+    owners = np.array([place for place, _ in groups])
+    counts = _counts(groups, truth, photos, answers, len(labels))
+    rates = table(counts, owners)
+    per_class_n = np.bincount(truth, minlength=len(labels))
+    bins = reliability(probabilities.max(axis=1), truth == answers)
+    plain = temper(probabilities, 1 / temperature)
     return Report(
         n=len(photos),
-        accuracy=float(np.mean(truth == answers)),
-        macro_f1=macro.f1,
-        per_class=per_class,
-        macro=macro,
-        weighted=_average(per_class, np.array([score.n for score in per_class.values()], np.float64)),
-        confusion=confusion_matrix(truth, answers, labels=range(len(labels))).tolist(),
+        accuracy=float(rates.accuracy),
+        macro_f1=float(rates.macro[2]),
+        per_class=dict(zip(labels, _scores(rates.classes, per_class_n), strict=True)),
+        per_subclass=_by_class(labels, groups, _scores(rates.groups, counts.sum(axis=1))),
+        macro=_scores([rates.macro], [len(photos)])[0],
+        weighted=_scores([rates.weighted], [len(photos)])[0],
+        intervals=intervals(counts, owners, labels, [subclass for _, subclass in groups]),
+        confusion=_confusion(counts, owners).tolist(),
         labels=tuple(labels),
-        recall_per_subclass=_per_subclass(photos, truth == answers),
-        ece=calibration_error(probabilities.max(axis=1), truth == answers),
+        temperature=temperature,
+        ece=calibration_error(bins),
+        ece_uncalibrated=calibration_error(reliability(plain.max(axis=1), truth == answers)),
+        reliability=bins,
+        operating_points=[operating_point(labels, truth, probabilities, threshold) for threshold in THRESHOLDS],
     )
 
 
-def calibration_error(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> float:
-    """ECE over equal bins of confidence: sum of |accuracy - mean confidence| weighted by the photos in each bin."""
-    places = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
-    gap = np.bincount(places, right.astype(np.float64) - confidence, ECE_BINS)
-    return float(np.abs(gap).sum() / len(confidence))
+def operating_point(
+    labels: Sequence[str], truth: NDArray[np.int64], probabilities: NDArray[np.float32], threshold: float
+) -> OperatingPoint:
+    """What is decided, and how well, when confidence must reach `threshold`."""
+    decided = probabilities.max(axis=1) >= threshold
+    right = decided & (probabilities.argmax(axis=1) == truth)
+    hits, photos = (np.bincount(truth, values, len(labels)) for values in (right, np.ones(len(truth))))
+    recall = dict(zip(labels, (hits / np.maximum(photos, 1)).tolist(), strict=True))
+    return OperatingPoint(threshold, float(decided.mean()), float(right.sum() / max(1, decided.sum())), recall)
 
 
-def _per_class(labels: Sequence[str], truth: NDArray[np.int64], answers: NDArray[np.int64]) -> dict[str, Scores]:
-    columns = precision_recall_fscore_support(truth, answers, labels=range(len(labels)), zero_division=0)
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return {label: Scores(p, r, f1, int(n)) for label, (p, r, f1, n) in zip(labels, rows, strict=True)}
+def _counts(
+    groups: Sequence[tuple[int, str]],
+    truth: NDArray[np.int64],
+    photos: Sequence[Photo],
+    answers: NDArray[np.int64],
+    classes: int,
+) -> Counts:
+    """(groups, classes): how often each answer was given to photos of each subclass."""
+    row = {group: number for number, group in enumerate(groups)}
+    rows = [row[place, photo.subclass] for place, photo in zip(truth.tolist(), photos, strict=True)]
+    return np.bincount(np.array(rows) * classes + answers, minlength=len(groups) * classes).reshape(-1, classes)
 
 
-def _average(per_class: dict[str, Scores], weights: NDArray[np.float64]) -> Scores:
-    table = np.array([(score.precision, score.recall, score.f1) for score in per_class.values()])
-    precision, recall, f1 = np.average(table, axis=0, weights=weights).tolist()
-    return Scores(precision, recall, f1, sum(score.n for score in per_class.values()))
+def _confusion(counts: Counts, owners: NDArray[np.int64]) -> Counts:
+    return np.asarray(np.eye(counts.shape[1], dtype=np.int64)[owners].T @ counts, np.int64)
 
 
-def _per_subclass(photos: Sequence[Photo], right: NDArray[np.bool_]) -> dict[str, dict[str, Recall]]:
-    groups: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for photo, hit in zip(photos, right.tolist(), strict=True):
-        groups[photo.label][photo.subclass].append(hit)
-    return {
-        label: {name: Recall(sum(hits) / len(hits), len(hits)) for name, hits in sorted(subclasses.items())}
-        for label, subclasses in groups.items()
-    }
+def _scores(rates: Rates | Sequence[Rates], photos: Iterable[int]) -> list[Scores]:
+    return [Scores(*np.nan_to_num(row).tolist(), int(n)) for row, n in zip(rates, photos, strict=True)]
+
+
+def _by_class(
+    labels: Sequence[str], groups: Sequence[tuple[int, str]], scores: Sequence[Scores]
+) -> dict[str, dict[str, Scores]]:
+    found: dict[str, dict[str, Scores]] = {labels[place]: {} for place, _ in groups}
+    for (place, subclass), score in zip(groups, scores, strict=True):
+        found[labels[place]][subclass] = score
+    return found

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from edge.errors import RunError
 
+REPORT_FILE, PAGE_FILE, METRICS_FILE = "report.json", "report.html", "metrics.csv"
+
 
 def check_free(out: Path) -> None:
     """Raise RunError when a run cannot be written to `out`; cheap, so ask before hours of work."""

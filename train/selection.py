@@ -6,6 +6,8 @@ from pathlib import Path
 
 from edge.dataset import Dataset, Photo, open_dataset
 from edge.errors import DatasetError
+from edge.folder_map import FolderMap
+from train.progress import stage
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,20 @@ class Selection:
     """Every photo of the held-out sources, whatever its split."""
 
 
-def select(root: Path, extra: Sequence[Path], hold_out: Sequence[str]) -> Selection:
-    """Choose the photos of a run.
+def select(
+    root: Path,
+    extra: Sequence[Path],
+    hold_out: Sequence[str],
+    folder_map: FolderMap | None = None,
+    cache: Path | None = None,
+) -> Selection:
+    """Choose the photos of a run; the map is for the dataset at `root`, `cache` as in `open_dataset`.
 
     Raises DatasetError for what `open_dataset` refuses, an unknown source or a class left without training photos.
     """
-    dataset = open_dataset(root)
-    further = [photo for folder in extra for photo in open_dataset(folder, dataset.labels).photos]
+    with stage(f"opening {root}"):
+        dataset = open_dataset(root, folder_map=folder_map, cache=cache)
+        further = [photo for folder in extra for photo in open_dataset(folder, dataset.labels, cache=cache).photos]
     _check_sources(dataset, hold_out)
     kept = [photo for photo in dataset.photos if photo.source not in hold_out]
     selection = Selection(

@@ -49,6 +49,8 @@ class Settings:
     """Share of the fine-tuned weights when mixed with the head-only ones (WiSE-FT, Wortsman et al. 2022); 1 is off."""
     hold_out_sources: tuple[str, ...] = ()
     """Manifest sources kept out of training and judged apart."""
+    calibration: float = 0.1
+    """Share of the training photos that teaches nothing and fits the temperature; 0 leaves it at 1."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for a number outside its range."""
@@ -79,4 +81,5 @@ RANGES = (
     ("extra_share", 0.0, 0.9),
     ("label_smoothing", 0.0, 0.9),
     ("average", 0.0, 1.0),
+    ("calibration", 0.0, 0.5),
 )

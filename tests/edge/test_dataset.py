@@ -1,10 +1,15 @@
 from collections import Counter
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from edge.dataset import content_sha256, fingerprint, open_dataset
 from edge.errors import DatasetError
+from edge.folder_map import FolderMap
 
 HEADER = "path,class,subclass,split,source\n"
 
@@ -77,6 +82,59 @@ def test_copies_in_two_subclasses_stay_on_one_side(tmp_path: Path) -> None:
     sides = [set(content_sha256(dataset.split(split)).values()) for split in ("train", "test")]
     assert sides[1]
     assert not sides[0] & sides[1]
+
+
+def test_near_duplicates_stay_on_one_side(tmp_path: Path) -> None:
+    """The same picture compressed again, smaller or lighter teaches what the test would ask, in whatever class."""
+    for number in range(20):
+        picture = scene(number)
+        plant_picture(tmp_path / f"a/{number}.jpg", picture, quality=90)
+        plant_picture(tmp_path / f"a/again{number}.jpg", picture, quality=40)
+        plant_picture(tmp_path / f"b/small{number}.jpg", cv2.resize(picture, (120, 90)), quality=90)
+        plant_picture(tmp_path / f"b/own{number}.jpg", scene(100 + number), quality=90)
+
+    dataset = open_dataset(tmp_path)
+
+    tests = {photo.path.stem for photo in dataset.split("test")}
+    groups = [{str(number), f"again{number}", f"small{number}"} for number in range(20)]
+    assert sum(group <= tests for group in groups) == 6
+    assert all(group <= tests or not group & tests for group in groups)
+    assert Counter(photo.label for photo in dataset.split("test")) == {"a": 12, "b": 12}
+
+
+def test_a_map_turns_other_folders_into_classes(tmp_path: Path) -> None:
+    """Class and subclass are those of the map, and the dataset remembers it."""
+    plant(tmp_path, {"set/battery/1.jpg": "1", "set/brown-glass/2.jpg": "2", "set/thumbs/3.jpg": "3"})
+    plant(tmp_path, {"set/battery/._1.jpg": "left by a Mac"})
+    folder_map = FolderMap(folders={"battery": "hazardous/battery", "*-glass": "recyclable/glass"}, ignore=("thumbs",))
+
+    dataset = open_dataset(tmp_path, folder_map=folder_map)
+
+    assert [(photo.path.name, photo.label, photo.subclass) for photo in dataset.photos] == [
+        ("1.jpg", "hazardous", "battery"),
+        ("2.jpg", "recyclable", "glass"),
+    ]
+    assert dataset.folder_map == folder_map
+
+
+def test_folders_that_a_map_lacks_are_named(tmp_path: Path) -> None:
+    """All of them, with what to add."""
+    plant(tmp_path, {"battery/1.jpg": "1", "paper/2.jpg": "2", "wood/raw/3.jpg": "3", "4.jpg": "4"})
+
+    with pytest.raises(DatasetError) as refused:
+        open_dataset(tmp_path, folder_map=FolderMap(folders={"battery": "hazardous"}))
+
+    assert 'found none for "4.jpg", "paper", "raw"' in str(refused.value)
+    assert 'add "4.jpg" = "class/subclass" under [folders], or ignore = ["4.jpg", "paper", "raw"]' in str(refused.value)
+
+
+def test_a_map_beside_a_manifest_is_refused(tmp_path: Path) -> None:
+    """Both say which class a photo has."""
+    plant(tmp_path, {"a/1.jpg": "1"})
+    manifest(tmp_path, "a/1.jpg,a,,train,\n")
+
+    with pytest.raises(DatasetError, match=r"manifest\.csv: expected no manifest beside --map"):
+        open_dataset(tmp_path, folder_map=FolderMap(folders={"a": "x"}))
 
 
 def test_a_manifest_decides(tmp_path: Path) -> None:
@@ -198,6 +256,18 @@ def plant(root: Path, files: dict[str, str]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+
+
+def scene(seed: int) -> NDArray[np.uint8]:
+    """A picture with a content of its own."""
+    coarse = np.random.default_rng(seed).integers(0, 220, (6, 8, 3), np.uint8)
+    return np.asarray(cv2.resize(coarse, (240, 180), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def plant_picture(path: Path, picture: MatLike, quality: int) -> None:
+    """Write a JPEG."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
 
 
 def manifest(root: Path, rows: str) -> None:

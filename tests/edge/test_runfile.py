@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from edge.errors import RunError
+from edge.folder_map import FolderMap
 from edge.runfile import RUN_FILE, RunRecord, read_run, write_run
 
 RECORD = RunRecord(
@@ -22,6 +24,19 @@ def test_what_a_run_recorded_is_read(tmp_path: Path) -> None:
     write_run(tmp_path, RECORD)
 
     assert read_run(tmp_path) == RECORD
+
+
+def test_a_record_keeps_the_map_of_its_dataset(tmp_path: Path) -> None:
+    """Export needs no file beside it; a record without one, as older runs wrote it, still is read."""
+    record = msgspec.structs.replace(RECORD, folder_map=FolderMap(folders={"b*": "x/y"}, ignore=("old",)))
+    write_run(tmp_path, record)
+    (tmp_path / "older").mkdir()
+    older = msgspec.to_builtins(RECORD)
+    del older["folder_map"]
+    (tmp_path / "older" / RUN_FILE).write_bytes(msgspec.json.encode(older))
+
+    assert read_run(tmp_path) == record
+    assert read_run(tmp_path / "older") == RECORD
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"labels": 3}', b"\xff"])

@@ -101,7 +101,9 @@ def quick() -> tuple[object, ...]:
 
 
 def train(*arguments: object) -> Done:
-    """Run the real command line, catching what it prints: session fixtures have no capsys."""
+    """Run the real command line on the CPU, catching what it prints: session fixtures have no capsys."""
+    if not {"--device", "doctor", "check"} & set(arguments):
+        arguments += ("--device", "cpu")
     out, error = io.StringIO(), io.StringIO()
     status = 0
     with (

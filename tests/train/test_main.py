@@ -20,6 +20,7 @@ from train.model import BACKBONE, build, load_backbone
 if TYPE_CHECKING:
     from tests.train.conftest import Command, Run
 
+SHIPPED = Path(__file__).parents[2] / "deploy" / "bundles" / "waste4.bundle"
 STANDARD = "keras"
 """Modules of Keras' own layers begin so in a saved model's configuration."""
 
@@ -57,15 +58,17 @@ def test_the_saved_model_takes_photos_and_gives_probabilities(finished: Run) -> 
 
 
 def test_the_saved_model_is_the_one_that_was_judged(finished: Run) -> None:
-    """Run over the test photos again, it is as often right as the report says."""
+    """Run over the test photos again, it is as often right, and as sure, as the report says: calibrated in itself."""
     model = keras.saving.load_model(finished.folder / "model.keras", compile=False)
     report = json.loads((finished.folder / "report.json").read_text())
     dataset = open_dataset(finished.dataset)
     photos = [photo for photo in dataset.split("test") if photo.source != "carol"]
 
-    answers = model.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0).argmax(axis=1)
+    probabilities = model.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0)
 
-    assert np.mean(answers == dataset.indices(photos)) == pytest.approx(report["accuracy"])
+    assert np.mean(probabilities.argmax(axis=1) == dataset.indices(photos)) == pytest.approx(report["accuracy"])
+    confidence = sum(each["n"] * each["confidence"] for each in report["reliability"]) / len(photos)
+    assert probabilities.max(axis=1).mean() == pytest.approx(confidence, abs=1e-4)
 
 
 def test_the_whole_network_was_tuned_but_not_its_normalisation(finished: Run, weights: Path) -> None:
@@ -92,6 +95,23 @@ def test_the_record_tells_what_export_needs(finished: Run) -> None:
     assert record.settings["hold_out_sources"] == "carol"
 
 
+def test_the_temperature_is_recorded(finished: Run) -> None:
+    """The record and the report agree on it, and the report says what it brought."""
+    report = json.loads((finished.folder / "report.json").read_text())
+
+    assert read_run(finished.folder).temperature == report["temperature"] != 1.0
+    assert report["ece"] != report["ece_uncalibrated"]
+
+
+def test_the_run_has_a_page_with_its_pictures(finished: Run) -> None:
+    """The diagrams of the training too, and nothing that a network would have to bring."""
+    page = (finished.folder / "report.html").read_text()
+
+    assert "<h2>Training</h2>" in page
+    assert page.count("data:image/png") == 5
+    assert "://" not in page
+
+
 def test_metrics_have_a_row_an_epoch(finished: Run) -> None:
     """20 of the head and one of the whole network, below the names of the columns."""
     rows = (finished.folder / "metrics.csv").read_text().splitlines()
@@ -109,6 +129,57 @@ def test_eval_judges_a_run_on_a_dataset(finished: Run, command_line: Command) ->
     assert set(found) == {"n", "accuracy", "macro_f1", "per_class"}
     assert found["n"] == 18
     assert set(found["per_class"]["ball"]) == {"precision", "recall", "f1", "n"}
+
+
+def test_eval_writes_the_same_page_for_any_dataset(finished: Run, command_line: Command, tmp_path: Path) -> None:
+    """With the mistakes of that dataset."""
+    done = command_line("eval", finished.folder, finished.dataset, "--split", "all", "--html", tmp_path / "all.html")
+
+    page = (tmp_path / "all.html").read_text()
+    assert done.status == 0
+    assert "72 photos" in page
+    assert "<h2>Most confident mistakes</h2>" in page
+
+
+def test_a_page_that_cannot_be_written_is_one_line(finished: Run, command_line: Command, tmp_path: Path) -> None:
+    """It names the place, before a photo is decoded."""
+    done = command_line("eval", finished.folder, finished.dataset, "--html", tmp_path / "nowhere" / "page.html")
+
+    assert done.status == 2
+    assert str(tmp_path / "nowhere" / "page.html") in _one_line(done.error)
+
+
+def test_compare_finds_a_run_no_better_than_itself(finished: Run, command_line: Command) -> None:
+    """The last line is one JSON object."""
+    done = command_line("compare", finished.folder, finished.folder, finished.dataset, "--json")
+
+    found = json.loads(done.out.splitlines()[-1])
+    assert done.status == 0
+    assert (found["n"], found["only_a_right"], found["only_b_right"], found["p_value"]) == (18, 0, 0, 1.0)
+    assert found["verdict"] == "no difference shown"
+
+
+def test_compare_refuses_models_of_other_classes(finished: Run, command_line: Command) -> None:
+    """The shipped bundle sorts waste, not shapes: one line names both sets."""
+    done = command_line("compare", finished.folder, SHIPPED, finished.dataset)
+
+    assert done.status == 2
+    assert "'hazardous'" in _one_line(done.error)
+    assert "'ball'" in done.error
+
+
+def test_asked_for_a_gpu_and_found_none_it_stops(
+    shapes: Path, command_line: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line says how to get one, and how to do without; no folder is left."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+
+    done = command_line(shapes, "--weights", "none", "--out", tmp_path / "run", "--device", "gpu")
+
+    assert done.status == 69
+    assert "unset CUDA_VISIBLE_DEVICES" in _one_line(done.error)
+    assert "--device cpu" in done.error
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_eval_takes_a_folder_of_some_classes_without_manifest(
@@ -176,7 +247,7 @@ def test_a_broken_photo_stops_the_run_before_training(
     [
         (["--weights", "nowhere.weights.h5", "--batch", 9], 2, "nowhere.weights.h5"),
         (["--weights", "none", "--epochs", 0], 2, "random weights know nothing"),
-        (["--weights", "none", "--batch", 1000], 2, "54 training photos"),
+        (["--weights", "none", "--batch", 1000], 2, "48 training photos"),
         (["--weights", "none", "--batch", 9, "--hold-out-source", "dave"], 2, "'dave'"),
         (["--weights", "none", "--extra", "nowhere"], 2, "nowhere"),
     ],
