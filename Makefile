@@ -39,7 +39,7 @@ $(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,demo,train,export,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,tflite,demo,train,export,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 clean:

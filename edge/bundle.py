@@ -5,76 +5,30 @@ import hashlib
 import io
 import stat
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.archive import MAX_MEMBER_BYTES, read_archive, write_archive
 from edge.errors import BundleError, SortlineError
+from edge.manifest import Manifest, Variant, decode_manifest, encode_manifest
+from edge.onnx_file import refuse_external_data
 from edge.preprocess import Image
+from edge.signature import SIGNATURE_BYTES, PublicKey, check_signature
 
-FORMAT = 1
-MANIFEST, GOLDEN, PARITY = "manifest.json", "golden.npz", "parity.json"
+MANIFEST, GOLDEN, PARITY, SIGNATURE = "manifest.json", "golden.npz", "parity.json", "manifest.sig"
 MODEL_NAMES = frozenset(
-    f"model-{precision}.{kind}" for precision in ("fp32", "fp16", "int8") for kind in ("onnx", "tflite")
+    [f"model-{precision}.onnx" for precision in ("fp32", "fp16", "int8")]
+    + [f"model-{precision}.tflite" for precision in ("fp32", "fp16", "dynamic", "int8")]
 )
-MAX_MEMBER_BYTES = 512 * 2**20
-"""Several times a float32 ResNet50; more is a mistake or an attack."""
+ALLOWED = MODEL_NAMES | {MANIFEST, GOLDEN, PARITY, SIGNATURE}
 MIN_GOLDEN = 16
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+NPZ_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest date that a zip can hold: the same content gives the same bytes."""
-
-
-class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model file of a bundle."""
-
-    file: str
-    format: Literal["onnx", "tflite"]
-    precision: Literal["fp32", "fp16", "int8"]
-    provider: Literal["cpu", "cuda"]
-    """What it was made for."""
-    sha256: str
-    bytes: int
-    tolerance: float
-    """Largest difference of a probability that the golden self-test forgives on another machine."""
-    parity: dict[str, float]
-    """Figures of the gate that it passed: agreement, accuracy, accuracy_drop, max_abs_dp, …"""
-
-
-class InputSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every variant takes: (N, size, size, 3) uint8."""
-
-    size: int
-    layout: Literal["NHWC"] = "NHWC"
-    dtype: Literal["uint8"] = "uint8"
-    channels: Literal["RGB"] = "RGB"
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a bundle says about itself."""
-
-    format: int = FORMAT
-    id: str
-    """Name and version, as decisions and logs cite it."""
-    version: int
-    """Grows with every bundle of this name."""
-    labels: tuple[str, ...]
-    input: InputSpec
-    temperature: float
-    """Divides the logits; already inside the graph's softmax, here for people."""
-    variants: tuple[Variant, ...]
-    golden_sha256: str
-    parity_sha256: str
-    dataset: dict[str, str]
-    training: dict[str, str]
-    tools: dict[str, str]
-    created: str
-    """ISO 8601 UTC."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +46,8 @@ class Bundle:
     path: Path
     manifest: Manifest
     members: Mapping[str, bytes]
+    signer: PublicKey | None = None
+    """The trusted key that signed it; None when none was asked for."""
 
     def variant(self, precision: str, kind: str = "onnx") -> Variant:
         """The variant of this precision and format. Raises BundleError naming what there is."""
@@ -107,19 +63,27 @@ class Bundle:
             return Golden(arrays["inputs"], arrays[variant.file])
 
 
-def open_bundle(path: Path) -> Bundle:
-    """Read a bundle and check names, sizes, hashes and shapes. Raises BundleError with the difference found."""
+def open_bundle(path: Path, trusted: Sequence[PublicKey] = (), min_version: int = 0) -> Bundle:
+    """Read a bundle and check form, signature, version, names, sizes, hashes, weights and shapes, in that order.
+
+    With `trusted` keys, one of them must have signed it; without, a signature is neither needed nor looked at. A
+    version below `min_version` is refused, so that an old bundle, though rightly signed, cannot come back. Raises
+    BundleError with the difference found; until it returns, no runtime has seen a byte.
+    """
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = _read_members(path, archive)
+        members = read_archive(path, ALLOWED)
     except OSError as error:
         raise BundleError(f"{path}: expected a bundle, found {error.strerror or error}") from error
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, RuntimeError) as error:
-        raise BundleError(f"{path}: expected a bundle (a stored zip), found {error}") from error
-    manifest = _decode_manifest(path, members[MANIFEST])
+    if MANIFEST not in members:
+        raise BundleError(f"{path}: expected members {MANIFEST}, models, {GOLDEN}, {PARITY}, found {list(members)}")
+    signature = members.get(SIGNATURE)
+    signer = check_signature(members[MANIFEST], signature, trusted, str(path)) if trusted else None
+    manifest = decode_manifest(members[MANIFEST], f"{path}: {MANIFEST}")
+    _check_version(path, manifest, min_version)
     _check_names(path, manifest, members)
     _check_hashes(path, manifest, members)
-    bundle = Bundle(path, manifest, members)
+    _check_weights(path, manifest, members)
+    bundle = Bundle(path, manifest, members, signer)
     _check_golden(bundle)
     return bundle
 
@@ -129,12 +93,18 @@ def write_bundle(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -
 
     Raises SortlineError when the place cannot be written.
     """
-    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    replace_bundle(path, {MANIFEST: encode_manifest(manifest), **members})
+
+
+def replace_bundle(path: Path, members: Mapping[str, bytes]) -> None:
+    """Write all `members`, manifest and signature among them, to `path`, whole or not at all.
+
+    Raises BundleError when they would be no bundle, SortlineError when the place cannot be written.
+    """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in {MANIFEST: encoded, **members}.items():
-                archive.writestr(_plain_file(name), content)
+        with partial.open("wb") as file:
+            write_archive(file, members)
         open_bundle(partial)
         partial.replace(path)
     except OSError as error:
@@ -161,47 +131,30 @@ def sha256(content: bytes) -> str:
 
 
 def _plain_file(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, ZIP_EPOCH)
+    info = zipfile.ZipInfo(name, NPZ_EPOCH)
     info.external_attr = (stat.S_IFREG | 0o644) << 16
     return info
 
 
-def _read_members(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    allowed = MODEL_NAMES | {MANIFEST, GOLDEN, PARITY}
-    if MANIFEST not in names or len(set(names)) != len(names) or not set(names) <= allowed:
-        raise BundleError(f"{path}: expected members {MANIFEST}, models, {GOLDEN}, {PARITY} once each, found {names}")
-    for info in infos:
-        _check_member(path, info)
-    return {info.filename: archive.read(info) for info in infos}
-
-
-def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
-    if info.compress_type != zipfile.ZIP_STORED:
-        raise BundleError(f"{path}: {info.filename}: expected a stored member, found a compressed one")
-    if not stat.S_ISREG(info.external_attr >> 16):
-        raise BundleError(f"{path}: {info.filename}: expected a plain file, found a link or folder")
-    if info.file_size > MAX_MEMBER_BYTES:
-        raise BundleError(f"{path}: {info.filename}: expected at most {MAX_MEMBER_BYTES} bytes, found {info.file_size}")
-
-
-def _decode_manifest(path: Path, content: bytes) -> Manifest:
-    try:
-        manifest = msgspec.json.decode(content, type=Manifest)
-    except msgspec.DecodeError as error:
-        raise BundleError(f"{path}: {MANIFEST}: {error}") from error
-    if manifest.format != FORMAT:
-        raise BundleError(f"{path}: {MANIFEST}: expected format {FORMAT}, found {manifest.format}; update sortline")
-    if not manifest.variants or len(set(manifest.labels)) < 2:
-        raise BundleError(f"{path}: {MANIFEST}: expected two labels and a variant, found {manifest.labels}")
-    return manifest
+def _check_version(path: Path, manifest: Manifest, min_version: int) -> None:
+    if manifest.version < min_version:
+        raise BundleError(
+            f"{path}: expected version {min_version} or later, found {manifest.version}; an older one is not taken back"
+        )
 
 
 def _check_names(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
-    named = {MANIFEST, GOLDEN, PARITY} | {variant.file for variant in manifest.variants}
-    if named != set(members):
-        raise BundleError(f"{path}: expected the members {sorted(named)} of the manifest, found {sorted(members)}")
+    """Names, and their order: the same bundle has one form."""
+    files = [variant.file for variant in manifest.variants]
+    signature = [SIGNATURE] if SIGNATURE in members else []
+    named = [MANIFEST, *files, GOLDEN, PARITY, *signature]
+    if named != list(members):
+        raise BundleError(f"{path}: expected the members {named} of the manifest, found {list(members)}")
+    for variant in manifest.variants:
+        if variant.file != (wanted := f"model-{variant.precision}.{variant.format}"):
+            raise BundleError(f"{path}: {MANIFEST}: expected file {wanted}, found {variant.file!r}")
+    if signature and len(members[SIGNATURE]) != SIGNATURE_BYTES:
+        raise BundleError(f"{path}: {SIGNATURE}: expected {SIGNATURE_BYTES} bytes, found {len(members[SIGNATURE])}")
 
 
 def _check_hashes(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
@@ -212,15 +165,36 @@ def _check_hashes(path: Path, manifest: Manifest, members: Mapping[str, bytes]) 
             raise BundleError(f"{path}: {name}: sha256 is {found[:12]}…, manifest says {wanted[:12]}…")
 
 
+def _check_weights(path: Path, manifest: Manifest, members: Mapping[str, bytes]) -> None:
+    for variant in manifest.variants:
+        if (found := len(members[variant.file])) != variant.bytes:
+            raise BundleError(f"{path}: {variant.file}: expected {variant.bytes} bytes, found {found}")
+        if variant.format == "onnx":
+            refuse_external_data(members[variant.file], f"{path}: {variant.file}")
+
+
 def _check_golden(bundle: Bundle) -> None:
     size, classes = bundle.manifest.input.size, len(bundle.manifest.labels)
+    where = f"{bundle.path}: {GOLDEN}"
+    _check_unfolded(bundle.members[GOLDEN], where)
     for variant in bundle.manifest.variants:
         try:
             golden = bundle.golden(variant)
-        except (KeyError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-            raise BundleError(f"{bundle.path}: {GOLDEN}: expected arrays for {variant.file}, found {error}") from error
-        count = len(golden.inputs)
-        wanted: tuple[Any, ...] = ((count, size, size, 3), np.uint8, (count, classes))
-        found = (golden.inputs.shape, golden.inputs.dtype, golden.expected.shape)
+        except Exception as error:  # whatever numpy and zipfile raise for arrays that are none
+            raise BundleError(f"{where}: expected arrays for {variant.file}, found {error}") from error
+        count = len(golden.inputs) if golden.inputs.ndim else 0
+        wanted: tuple[Any, ...] = ((count, size, size, 3), np.uint8, (count, classes), np.float32)
+        found = (golden.inputs.shape, golden.inputs.dtype, golden.expected.shape, golden.expected.dtype)
         if count < MIN_GOLDEN or found != wanted:
-            raise BundleError(f"{bundle.path}: {GOLDEN}: expected {MIN_GOLDEN} or more of {wanted}, found {found}")
+            raise BundleError(f"{where}: expected {MIN_GOLDEN} or more of {wanted}, found {found}")
+
+
+def _check_unfolded(content: bytes, where: str) -> None:
+    """The arrays are compressed: none may unfold beyond what a member may hold."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as arrays:
+            unfolded = sum(info.file_size for info in arrays.infolist())
+    except Exception as error:  # whatever zipfile raises for a damaged file
+        raise BundleError(f"{where}: expected arrays, found {error}") from error
+    if unfolded > MAX_MEMBER_BYTES:
+        raise BundleError(f"{where}: expected at most {MAX_MEMBER_BYTES} bytes of arrays, found {unfolded}")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from edge.bundle import Bundle, open_bundle
 from edge.camera import Camera, Ended
 from edge.config import Config, check_routing, load_config
 from edge.errors import CameraError, SortlineError
@@ -48,17 +47,21 @@ def _probe(part: str, attempt: Callable[[], str]) -> Probe:
 
 
 def _bundle(config_path: Path, config: Config) -> str:
-    manifest = open_bundle(Path(config.bundle)).manifest
+    from edge.daemon import open_trusted
+
+    bundle = open_trusted(config)
+    manifest = bundle.manifest
     check_routing(config_path, config, manifest.labels)
-    return f"{manifest.id}, classes {', '.join(manifest.labels)}"
+    signed = f", signed by {bundle.signer}" if bundle.signer else ""
+    return f"{manifest.id}, classes {', '.join(manifest.labels)}{signed}"
 
 
 def _provider(config: Config) -> str:
-    from edge.daemon import open_model
+    from edge.daemon import open_model, open_trusted
 
-    bundle: Bundle = open_bundle(Path(config.bundle))
+    bundle = open_trusted(config)
     model = open_model(config, bundle)
-    inputs = bundle.golden(bundle.variant(config.engine.precision)).inputs
+    inputs = bundle.golden(bundle.variant(config.engine.precision, config.engine.format)).inputs
     times = []
     for one in inputs:
         started = time.perf_counter()

@@ -1,19 +1,26 @@
 """The classifier: uint8 crops in, calibrated probabilities out, on exactly the provider that was asked for."""
 
+import contextlib
+import importlib
 import os
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle, Variant
+from edge.bundle import Bundle
 from edge.errors import BundleError, ProviderError
+from edge.manifest import Variant
 from edge.preprocess import Image
 
 Probabilities = NDArray[np.float32]
 """(N, classes) float32, each row sums to one."""
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+TFLITE = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
+"""The first that is installed runs. The second ended in 2023: int8 takes seven times as long, dynamic range fails."""
 
 
 class Classifier(Protocol):
@@ -53,11 +60,47 @@ class OnnxClassifier:
         return np.asarray(outputs[0], np.float32)
 
 
-def open_classifier(bundle: Bundle, variant: Variant, provider: str, threads: int) -> OnnxClassifier:
+class TfliteClassifier:
+    """One variant of a bundle in the first installed of `runtimes`. Raises ProviderError when it cannot run there."""
+
+    def __init__(self, model: bytes, provider: str, threads: int, runtimes: Sequence[str] = TFLITE) -> None:
+        if provider != "cpu":
+            raise ProviderError(f"expected provider 'cpu' for a TFLite model, found {provider!r}; it runs nowhere else")
+        runtime = tflite_runtime(runtimes)
+        try:
+            self._interpreter = runtime.Interpreter(model_content=model, num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except Exception as error:
+            raise ProviderError(f"expected {runtime.__name__} to run the model: {_first_line(error)}") from error
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, inputs: Image) -> Probabilities:
+        """Classify (1, size, size, 3) uint8 RGB."""
+        self._interpreter.set_tensor(self._input, inputs)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
+
+
+ENGINES: MappingProxyType[str, Callable[[bytes, str, int], Classifier]] = MappingProxyType(
+    {"onnx": OnnxClassifier, "tflite": TfliteClassifier}
+)
+"""By the format of a variant."""
+
+
+def open_classifier(bundle: Bundle, variant: Variant, provider: str, threads: int) -> Classifier:
     """Load `variant` on `provider` and prove it on the golden inputs. Raises ProviderError or BundleError."""
-    classifier = OnnxClassifier(bundle.members[variant.file], provider, threads)
+    classifier = ENGINES[variant.format](bundle.members[variant.file], provider, threads)
     _self_test(bundle, variant, classifier)
     return classifier
+
+
+def tflite_runtime(names: Sequence[str] = TFLITE) -> Any:
+    """The module of the first of `names` that is installed. Raises ProviderError when none is."""
+    for name in names:
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise ProviderError("expected LiteRT for a TFLite model, found none; install sortline[tflite]")
 
 
 def _self_test(bundle: Bundle, variant: Variant, classifier: Classifier) -> None:

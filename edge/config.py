@@ -60,7 +60,8 @@ class EngineConfig(Section, frozen=True):
     """[engine]: what computes."""
 
     provider: Literal["cpu", "cuda"] = "cpu"
-    precision: Literal["int8", "fp16", "fp32"] = "int8"
+    format: Literal["onnx", "tflite"] = "onnx"
+    precision: Literal["int8", "dynamic", "fp16", "fp32"] = "int8"
     threads: Annotated[int, Meta(ge=1)] = 1
 
 
@@ -118,6 +119,10 @@ class Config(Section, frozen=True):
     engine: EngineConfig = EngineConfig()
     routing: RoutingConfig = RoutingConfig()
     mqtt: MqttConfig = MqttConfig()
+    trusted_keys: tuple[str, ...] = ()
+    """Files of the public keys one of which must have signed the bundle; none: an unsigned bundle will do."""
+    min_version: Annotated[int, Meta(ge=0)] = 0
+    """Of the bundle: an older one is refused, also where it is rightly signed."""
 
 
 def load_config(path: Path) -> Config:
@@ -133,7 +138,9 @@ def load_config(path: Path) -> Config:
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_explain(str(error), raw)}") from error
     _check_geometry(path, config)
-    return _with_absolute_paths(path.parent.resolve(), config)
+    config = _with_absolute_paths(path.parent.resolve(), config)
+    _check_keys(path, config)
+    return config
 
 
 def bin_of(config: Config, label: str) -> str:
@@ -208,11 +215,18 @@ def _check_geometry(path: Path, config: Config) -> None:
         raise ConfigError(f"{path}: belt.roi: expected left, top, width, height in pixels, found {list(roi)}")
 
 
+def _check_keys(path: Path, config: Config) -> None:
+    for key in config.trusted_keys:
+        if not Path(key).is_file():
+            raise ConfigError(f"{path}: trusted_keys: expected files with public keys, found no file {key}")
+
+
 def _with_absolute_paths(base: Path, config: Config) -> Config:
     mqtt = {name: str(base / value) for name in ("password_file", "ca_file") if (value := getattr(config.mqtt, name))}
     return msgspec.structs.replace(
         config,
         bundle=str(base / config.bundle),
+        trusted_keys=tuple(str(base / key) for key in config.trusted_keys),
         ledger=msgspec.structs.replace(config.ledger, path=str(base / config.ledger.path)),
         mqtt=msgspec.structs.replace(config.mqtt, **mqtt),
     )

@@ -19,6 +19,7 @@ from edge.line import Line, Model
 from edge.messages import Answer
 from edge.metrics import Metrics
 from edge.publisher import Publisher
+from edge.signature import read_public_key
 
 FRAME_WAIT_S = 0.05
 """Longest wait for a frame: the heartbeat is due between two of them."""
@@ -36,7 +37,7 @@ def run(config_path: Path) -> None:
     Raises ConfigError, BundleError, ProviderError, BrokerError or CameraError when it cannot start.
     """
     config = load_config(config_path)
-    bundle = open_bundle(Path(config.bundle))
+    bundle = open_trusted(config)
     check_routing(config_path, config, bundle.manifest.labels)
     stop = stop_on_signals()
     boot = token_hex(8)
@@ -56,12 +57,19 @@ def run(config_path: Path) -> None:
             Service(camera, line, ledger, publisher, announcer, stop).serve()
 
 
+def open_trusted(config: Config) -> Bundle:
+    """The line's bundle, signed and as new as its file demands. Raises BundleError, or ConfigError for a bad key."""
+    keys = [read_public_key(Path(key)) for key in config.trusted_keys]
+    return open_bundle(Path(config.bundle), keys, config.min_version)
+
+
 def open_model(config: Config, bundle: Bundle) -> Model:
     """The bundle's variant that the line's [engine] asks for, on the provider that it asks for."""
     manifest, engine = bundle.manifest, config.engine
-    variant = bundle.variant(engine.precision)
+    variant = bundle.variant(engine.precision, engine.format)
     classifier = open_classifier(bundle, variant, engine.provider, engine.threads)
-    return Model(f"{manifest.id}/{variant.precision}", manifest.labels, manifest.input.size, classifier)
+    name = variant.precision if variant.format == "onnx" else f"{variant.format}-{variant.precision}"
+    return Model(f"{manifest.id}/{name}", manifest.labels, manifest.input.size, classifier)
 
 
 class Service:

@@ -1,18 +1,20 @@
 """Puts models, golden inputs and the parity report together as one bundle; same input, same bytes."""
 
-import sys
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 import msgspec
 
-from edge.bundle import GOLDEN, PARITY, InputSpec, Manifest, Variant, encode_golden, sha256, write_bundle
+from edge.bundle import GOLDEN, PARITY, encode_golden, sha256, write_bundle
 from edge.classifier import Probabilities
+from edge.manifest import InputSpec, Manifest, Variant
 from edge.preprocess import Image
 from edge.runfile import RunRecord
 from export.golden import golden_inputs, tolerance
-from export.parity import Parity, open_onnx
+from export.parity import Parity, open_model
+from export.variants import Kind
 
 TOOLS = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
 DIGITS = 6
@@ -34,19 +36,23 @@ def assemble(
     target: Path,
     identity: Identity,
     run: RunRecord,
-    models: Mapping[Path, Parity],
+    models: Mapping[Kind, Path],
+    rows: Sequence[Parity],
     report: Mapping[str, Any],
     *,
     seed: int,
 ) -> None:
-    """Write the bundle of `models` (each with its passed parity) to `target`, whole or not at all.
+    """Write the bundle of `models`, whose passed parity is among `rows`, to `target`, whole or not at all.
 
     `report` becomes parity.json. Raises SortlineError when the place cannot be written.
     """
     inputs = golden_inputs(run.size, seed)
-    expected = {parity.file: open_onnx(path, threads=1)(inputs) for path, parity in models.items()}
-    variants = tuple(_variant(path, parity, inputs, expected[parity.file]) for path, parity in models.items())
-    members = {parity.file: path.read_bytes() for path, parity in models.items()}
+    parity = {row.file: row for row in rows}
+    expected = {kind.file: open_model(path, kind.format, threads=1)(inputs) for kind, path in models.items()}
+    variants = tuple(
+        _variant(kind, path, parity[kind.file], inputs, expected[kind.file]) for kind, path in models.items()
+    )
+    members = {kind.file: path.read_bytes() for kind, path in models.items()}
     members[GOLDEN] = encode_golden(inputs, expected)
     members[PARITY] = msgspec.json.format(msgspec.json.encode(rounded(report)), indent=2) + b"\n"
     write_bundle(target, _manifest(identity, run, variants, members), members)
@@ -63,24 +69,18 @@ def rounded(figures: Any) -> Any:
     return figures
 
 
-def _variant(path: Path, parity: Parity, inputs: Image, expected: Probabilities) -> Variant:
+def _variant(kind: Kind, path: Path, parity: Parity, inputs: Image, expected: Probabilities) -> Variant:
     content = path.read_bytes()
     return Variant(
-        file=parity.file,
-        format="onnx",
-        precision=cast("Literal['fp32', 'int8']", parity.precision),
-        provider="cpu",
+        file=kind.file,
+        format=kind.format,
+        precision=kind.precision,
+        provider=kind.provider,
         sha256=sha256(content),
         bytes=len(content),
-        tolerance=rounded(tolerance(path, parity.precision, inputs, expected)),
-        parity=rounded(_flat(parity)),
+        tolerance=rounded(tolerance(path, kind, inputs, expected)),
+        parity=rounded({"n": float(parity.n), **parity.figures}),
     )
-
-
-def _flat(parity: Parity) -> dict[str, float]:
-    names = ("n", "accuracy", "accuracy_drop", "agreement", "mean_abs_dp", "max_abs_dp")
-    figures = {name: float(getattr(parity, name)) for name in names}
-    return figures | {f"recall.{label}": value for label, value in parity.recall.items()}
 
 
 def _manifest(
@@ -97,7 +97,7 @@ def _manifest(
         parity_sha256=sha256(members[PARITY]),
         dataset=_dataset(identity, run),
         training=_training(run),
-        tools={name: sys.modules[name].__version__ for name in TOOLS},
+        tools=_tools(),
         created=run.finished,
     )
 
@@ -116,6 +116,12 @@ def _training(run: RunRecord) -> dict[str, str]:
     settings = {f"settings.{name}": _without_folders(str(value)) for name, value in run.settings.items()}
     tools = {f"tools.{name}": version for name, version in run.tools.items()}
     return {"model_sha256": run.model_sha256, "finished": run.finished, **settings, **tools}
+
+
+def _tools() -> dict[str, str]:
+    """Import name -> version, whatever distribution it came with: tensorflow or tensorflow-cpu."""
+    distributions = metadata.packages_distributions()
+    return {name: metadata.version(distributions[name][0]) for name in TOOLS if name in distributions}
 
 
 def _without_folders(value: str) -> str:

@@ -19,6 +19,28 @@ def draw_calibration(datasets: Sequence[Dataset], labels: Sequence[str], count: 
     return tuple(drawn)
 
 
+def draw_held_out(
+    datasets: Sequence[Dataset], labels: Sequence[str], taken: Sequence[Photo], count: int, seed: int
+) -> tuple[Photo, ...]:
+    """Draw up to `count` other photos of the training splits, balanced as far as they reach: small datasets give fewer.
+
+    Raises DatasetError when none is left.
+    """
+    rng = random.Random(seed)
+    used = set(taken)
+    pool = [photo for dataset in datasets for photo in dataset.split("train") if photo not in used]
+    drawn: list[Photo] = []
+    for label, share in _shares(labels, count).items():
+        photos = [photo for photo in pool if photo.label == label]
+        drawn += rng.sample(photos, min(share, len(photos)))
+    if not drawn:
+        raise DatasetError(
+            f"expected training photos beside the {len(taken)} that are calibrated on, found none; lower --calibration"
+        )
+    rng.shuffle(drawn)
+    return tuple(drawn)
+
+
 def _shares(labels: Sequence[str], count: int) -> dict[str, int]:
     """How many photos of each class: equal, the rest going to the first classes."""
     each, rest = divmod(count, len(labels))

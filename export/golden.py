@@ -1,21 +1,22 @@
 """Makes the golden inputs of a bundle: synthetic pictures from a seeded generator, never anybody's photo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Probabilities
+from edge.classifier import Probabilities, tflite_runtime
 from edge.preprocess import Image
+from export.variants import Kind
 
 COUNT = 24
 """More than the 16 that a bundle must have; eight of each kind."""
 
 ROOM = 4.0
 """How many times the difference between two ways of computing here another processor may show."""
-LEAST_TOLERANCE = {"fp32": 1e-3, "int8": 0.02}
+LEAST_TOLERANCE = {"fp32": 1e-3, "fp16": 0.01, "dynamic": 0.02, "int8": 0.02}
 MOST_TOLERANCE = 0.1
 """A self-test that forgives more would prove nothing."""
 
@@ -31,19 +32,19 @@ def golden_inputs(size: int, seed: int) -> Image:
     return np.stack([np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8) for picture in pictures])
 
 
-def tolerance(model: Path, precision: str, inputs: Image, expected: Probabilities) -> float:
+def tolerance(model: Path, kind: Kind, inputs: Image, expected: Probabilities) -> float:
     """The difference from `expected` that the self-test on another machine has to forgive.
 
     An optimised int8 graph computes on integers, the same graph unoptimised in float between each quantize and
     dequantize: as far apart as two correct processors get (0.004 to 0.008 for ResNet50). A processor whose int8
     products saturate lies beyond.
     """
-    plain = _classify_unoptimised(model, inputs)
+    plain = _PLAIN[kind.format](model, inputs)
     spread = float(np.abs(plain - expected).max())
-    return min(max(LEAST_TOLERANCE[precision], ROOM * spread), MOST_TOLERANCE)
+    return min(max(LEAST_TOLERANCE[kind.precision], ROOM * spread), MOST_TOLERANCE)
 
 
-def _classify_unoptimised(model: Path, inputs: Image) -> Probabilities:
+def _unoptimised_onnx(model: Path, inputs: Image) -> Probabilities:
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -52,6 +53,26 @@ def _classify_unoptimised(model: Path, inputs: Image) -> Probabilities:
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     answers = [session.run(None, {session.get_inputs()[0].name: image[None]})[0] for image in inputs]
     return np.concatenate(answers)
+
+
+def _undelegated_tflite(model: Path, inputs: Image) -> Probabilities:
+    """By TFLite's own kernels instead of XNNPACK's."""
+    runtime = tflite_runtime()
+    resolver = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    plain = runtime.Interpreter(str(model), experimental_op_resolver_type=resolver, num_threads=1)
+    plain.allocate_tensors()
+    answers = []
+    for image in inputs:
+        plain.set_tensor(plain.get_input_details()[0]["index"], image[None])
+        plain.invoke()
+        answers.append(plain.get_tensor(plain.get_output_details()[0]["index"]))
+    return np.concatenate(answers)
+
+
+_PLAIN: Mapping[str, Callable[[Path, Image], Probabilities]] = {
+    "onnx": _unoptimised_onnx,
+    "tflite": _undelegated_tflite,
+}
 
 
 def _gradient(size: int, rng: np.random.Generator) -> Plane:

@@ -1,89 +1,112 @@
-"""The slow steps of an export: make the models, judge them on the test photos."""
+"""The slow step of an export: make the models."""
 
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import numpy as np
-
-from edge.classifier import Classifier
 from edge.dataset import content_sha256
-from export.model import KerasClassifier, Network, load_network
+from export.apart import apart
+from export.choice import Trial, best_recipe
+from export.float16 import write_fp16_onnx
+from export.model import Run, load_network
 from export.onnx_float import OPSET, write_float_onnx
-from export.parity import Exam, Parity, accuracy_of, classify_all, compare, open_onnx, recall_by_class
 from export.plan import Plan
 from export.progress import say
-from export.quantize import PERCENTILE, write_int8_onnx
+from export.quantize import Calibration, Recipe, method_words, write_int8_onnx
+from export.sensitivity import InFloat
+from export.tflite import check_old_runtime, write_tflite
+from export.variants import KINDS, Kind
 
-KERAS = "keras"
+OLD_RUNTIME = {
+    "int8": "tflite-runtime 2.14 does not run it fast (145 ms where ai-edge-litert takes 21)",
+    "dynamic": "tflite-runtime 2.14 does not load it",
+}
+"""What to say of a TFLite model, by precision."""
+FP32, INT8, FP16 = KINDS["fp32"], KINDS["int8"], KINDS["fp16"]
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How every model did beside the trained network."""
+class Making:
+    """The models that were made, and how."""
 
-    accuracy: float
-    """Of the trained network."""
-    recall: Mapping[str, float]
-    rows: tuple[Parity, ...]
-    """By precision: fp32, which everything else comes from, is always among them."""
-
-    @property
-    def failures(self) -> tuple[str, ...]:
-        """One clause for each limit that a model missed."""
-        return tuple(f"{row.file}: {failure}" for row in self.rows for failure in row.failures)
+    models: Mapping[Kind, Path]
+    """Float32 ONNX, which everything else is held against, is always among them."""
+    recipe: Recipe | None = None
+    """Of int8 ONNX, when that was asked for."""
+    trials: tuple[Trial, ...] = ()
+    """Of calibration methods."""
+    in_float: InFloat | None = None
+    """What the gate made stay in float."""
 
 
-def make_models(plan: Plan, folder: Path) -> tuple[Network, dict[str, Path]]:
-    """Load the network and write its models into `folder`, by precision; fp32 is always made."""
-    size = plan.run.record.size
-    say(f"loading {plan.run.model}")
-    network = load_network(plan.run)
+def make_models(plan: Plan, folder: Path) -> Making:
+    """Write the plan's models into `folder`; float32 ONNX is always made.
+
+    Raises the SortlineError of a network, a photo or a graph that cannot be used.
+    """
     say("converting to float32 ONNX")
-    models = {"fp32": write_float_onnx(network, size, folder)}
-    if "int8" in plan.precisions:
-        say(f"quantizing to int8 on {len(plan.calibration)} training photos")
-        models["int8"] = folder / "int8.onnx"
-        write_int8_onnx(models["fp32"], plan.calibration, size, models["int8"])
-    return network, models
+    models = {FP32: apart(folder, _convert, plan.run, plan.making.batch, folder)}
+    recipe: Recipe | None = None
+    trials: tuple[Trial, ...] = ()
+    if INT8.name in plan.precisions:
+        recipe, trials = best_recipe(plan, models[FP32], folder)
+        models[INT8] = folder / INT8.file
+        quantize(plan, recipe, models[FP32], models[INT8], folder)
+    if FP16.name in plan.precisions:
+        say("converting to float16 ONNX")
+        models[FP16] = folder / FP16.file
+        apart(folder, write_fp16_onnx, models[FP32], models[FP16])
+    models |= _make_tflite(plan, folder)
+    return Making(models, recipe, trials)
 
 
-def judge(plan: Plan, network: Network, models: Mapping[str, Path]) -> Verdict:
-    """Run network and models over the test photos and compare."""
-    record = plan.run.record
-    say(f"checking parity on {len(plan.test)} test photos")
-    classifiers: dict[str, Classifier] = {KERAS: KerasClassifier(network, record.size)}
-    classifiers |= {precision: open_onnx(path, _cores()) for precision, path in models.items()}
-    answers = classify_all(classifiers, plan.test, record.size)
-    exam = Exam(record.labels, np.array(plan.truth), answers[KERAS])
-    return Verdict(
-        accuracy=accuracy_of(exam.reference, exam.truth),
-        recall=recall_by_class(exam.reference, exam.truth, exam.labels),
-        rows=tuple(compare(precision, answers[precision], exam, plan.limits) for precision in models),
-    )
+def quantize(plan: Plan, recipe: Recipe, float_onnx: Path, target: Path, folder: Path) -> None:
+    """Write the int8 ONNX file of `recipe`. Ranges that are in `folder` already are not measured again."""
+    say(f"quantizing to int8 by {method_words(recipe)} of {len(plan.calibration)} training photos")
+    apart(folder, write_int8_onnx, float_onnx, recipe, calibration(plan, folder), target)
 
 
-def parity_report(plan: Plan, verdict: Verdict) -> dict[str, Any]:
-    """What parity.json says: figures, limits, and by hash the photos that were calibrated on; no path, no photo."""
+def calibration(plan: Plan, folder: Path) -> Calibration:
+    """The plan's calibration photos, with the ranges kept in `folder`."""
+    return Calibration(plan.calibration, plan.run.record.size, folder)
+
+
+def making_report(plan: Plan, making: Making) -> dict[str, Any]:
+    """What parity.json says of the making: by hash the photos that were calibrated on; no path, no photo."""
     contents = content_sha256(plan.calibration)
+    recipe = making.recipe
     return {
-        "dataset": {"name": plan.identity.dataset, "fingerprint": plan.identity.fingerprint},
-        "test_photos": len(plan.test),
-        "trained_network": {"accuracy": verdict.accuracy, "recall": dict(verdict.recall)},
-        "limits": msgspec.structs.asdict(plan.limits),
-        "models": [msgspec.structs.asdict(row) for row in verdict.rows],
         "onnx_opset": OPSET,
+        "batch": plan.making.batch or "dynamic",
         "calibration": {
-            "method": f"percentile {PERCENTILE}",
+            "method": method_words(recipe) if recipe else None,
+            "reduce_range": plan.making.reduce_range,
+            "trials": [trial.report() for trial in making.trials],
             "seed": plan.seed,
             "sha256": [contents[photo.path] for photo in plan.calibration],
         },
+        "left_in_float": making.in_float.report() if making.in_float else None,
     }
 
 
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
+def _convert(run: Run, batch: int | None, folder: Path) -> Path:
+    return write_float_onnx(load_network(run), run.record.size, folder, batch)
+
+
+def _make_tflite(plan: Plan, folder: Path) -> dict[Kind, Path]:
+    kinds = [kind for name in plan.precisions if (kind := KINDS[name]).format == "tflite"]
+    if kinds:
+        say(f"converting to TFLite: {', '.join(kind.precision for kind in kinds)}")
+        apart(folder, _convert_tflite, plan, kinds, folder)
+    for kind in kinds:
+        if kind.precision in OLD_RUNTIME:
+            say(f"{kind.file}: {OLD_RUNTIME[kind.precision]}; install ai-edge-litert")
+        check_old_runtime(folder / kind.file, plan.run.record.size)
+    return {kind: folder / kind.file for kind in kinds}
+
+
+def _convert_tflite(plan: Plan, kinds: Sequence[Kind], folder: Path) -> None:
+    network = load_network(plan.run)
+    for kind in kinds:
+        write_tflite(network, plan.run.record.size, kind.precision, plan.calibration, folder / kind.file)

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import stat
 import zipfile
@@ -6,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from onnx.external_data_helper import set_external_data
 
-from edge.bundle import Bundle, Variant, encode_golden, open_bundle, sha256, write_bundle
+from edge.bundle import Bundle, encode_golden, open_bundle, sha256, write_bundle
 from edge.errors import BundleError, SortlineError
+from edge.manifest import Variant
 
 MODEL, GOLDEN, PARITY, MANIFEST = "model-int8.onnx", "golden.npz", "parity.json", "manifest.json"
 MEMBERS = (MODEL, GOLDEN, PARITY, MANIFEST)
@@ -224,17 +229,102 @@ def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_damage_anywhere_is_an_error_or_harmless(tmp_path: Path, tiny_bundle: Path, data: st.DataObject) -> None:
-    """Any changed bytes give a BundleError or the very same content: no other exception, no other content."""
+def test_damage_anywhere_is_refused(tmp_path: Path, tiny_bundle: Path, data: st.DataObject) -> None:
+    """Any changed byte gives a BundleError, also where no reader looks: a date, an attribute, a length."""
     whole = bytearray(tiny_bundle.read_bytes())
-    members = read(tiny_bundle)
     heads = st.integers(0, 120) | st.integers(len(whole) - 500, len(whole) - 1)
     for at in data.draw(st.lists(heads, min_size=1, max_size=3)):
         whole[at] = data.draw(st.integers(0, 255))
 
     opened = try_to_open(write(tmp_path, bytes(whole)))
 
-    assert opened is None or opened.members == members
+    assert opened is None or bytes(whole) == tiny_bundle.read_bytes()
+
+
+def test_every_zip_tool_reads_a_bundle(tmp_path: Path, bundle_parts: Make) -> None:
+    """The fixed form is a zip as others write it: Python's zipfile finds the members, sound, as plain files."""
+    path = tmp_path / "a.bundle"
+
+    write_bundle(path, *bundle_parts())
+
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [MANIFEST, MODEL, GOLDEN, PARITY]
+        assert {stat.S_IFMT(info.external_attr >> 16) for info in archive.infolist()} == {stat.S_IFREG}
+
+
+@pytest.mark.parametrize("more", [b"\0", b"trailing", b"PK\5\6"])
+def test_bytes_after_the_end_are_refused(tmp_path: Path, tiny_bundle: Path, more: bytes) -> None:
+    """A second archive could hide there from one reader and be found by another."""
+    path = write(tmp_path, tiny_bundle.read_bytes() + more)
+
+    with pytest.raises(BundleError, match="and nothing else"):
+        open_bundle(path)
+
+
+def test_members_in_another_order_are_refused(tmp_path: Path, tiny_bundle: Path) -> None:
+    """One bundle has one form."""
+    members = read(tiny_bundle)
+
+    path = pack(tmp_path, dict(reversed(members.items())))
+
+    with pytest.raises(BundleError, match="of the manifest, found"):
+        open_bundle(path)
+
+
+def test_a_model_whose_weights_lie_elsewhere_is_refused(tmp_path: Path, bundle_parts: Make) -> None:
+    """No runtime gets to see a model that would read another file."""
+    (tmp_path / "weights.bin").write_bytes(bytes(12288 * 4 * 4))
+    model = onnx.load_from_string(bundle_parts()[1][MODEL])
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == "weights")
+    set_external_data(tensor, "weights.bin")
+    tensor.ClearField("raw_data")
+
+    parts = bundle_parts(model=model.SerializeToString())
+
+    with pytest.raises(
+        BundleError, match=r"model-int8\.onnx: expected all weights inside of the model, found external"
+    ):
+        write_bundle(tmp_path / "a.bundle", *parts)
+
+
+def test_an_array_that_would_unfold_without_end_is_refused(tmp_path: Path, bundle_parts: Make) -> None:
+    """golden.npz is compressed: what it says that it unfolds to is checked before anything unfolds."""
+    golden = bytearray(bundle_parts()[1][GOLDEN])
+    at = golden.index(b"PK\1\2") + 24
+    golden[at : at + 4] = (2**31).to_bytes(4, "little")
+
+    parts = bundle_parts(golden=bytes(golden))
+
+    with pytest.raises(BundleError, match=r"golden\.npz: expected at most \d+ bytes of arrays, found"):
+        write_bundle(tmp_path / "a.bundle", *parts)
+
+
+def test_a_model_under_another_name_than_it_is_is_refused(tmp_path: Path, bundle_parts: Make) -> None:
+    """What is asked for by precision and format is what the file's name says."""
+    manifest, members = bundle_parts()
+    renamed = replace(manifest, variants=(replace(manifest.variants[0], precision="fp32"),))
+
+    with pytest.raises(BundleError, match=r"manifest\.json: expected file model-fp32\.onnx, found 'model-int8\.onnx'"):
+        write_bundle(tmp_path / "a.bundle", renamed, members)
+
+
+def test_a_model_of_another_size_than_the_manifest_says_is_refused(tmp_path: Path, bundle_parts: Make) -> None:
+    """The manifest's figures are checked, not decoration."""
+    manifest, members = bundle_parts()
+    longer = replace(manifest, variants=(replace(manifest.variants[0], bytes=7),))
+
+    with pytest.raises(BundleError, match=r"model-int8\.onnx: expected 7 bytes, found"):
+        write_bundle(tmp_path / "a.bundle", longer, members)
+
+
+@pytest.mark.parametrize(("least", "opens"), [(0, True), (1, True), (2, False)])
+def test_an_older_bundle_than_the_line_asks_for_is_refused(tiny_bundle: Path, least: int, opens: bool) -> None:
+    """A bundle of a version below `min_version` does not come back, however sound."""
+    expected = contextlib.nullcontext() if opens else pytest.raises(BundleError, match="expected version 2 or later")
+
+    with expected:
+        assert open_bundle(tiny_bundle, min_version=least).manifest.version == 1
 
 
 def test_a_failed_write_leaves_the_old_bundle(tmp_path: Path, bundle_parts: Make) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.dataset import Dataset, Photo, Split
 from edge.errors import DatasetError
-from export.calibration import draw_calibration
+from export.calibration import draw_calibration, draw_held_out
 
 LABELS = ("bone", "glass", "paper")
 
@@ -56,6 +56,29 @@ def test_a_class_with_too_few_training_photos_is_named() -> None:
 
     expected = "class 'bone': expected 10 training photos to calibrate on, found 9; add photos or lower --calibration"
     assert str(caught.value) == expected
+
+
+@given(count=st.integers(2, 60), seed=st.integers(0, 1000))
+def test_held_out_photos_are_others_and_of_every_class(count: int, seed: int) -> None:
+    """What judges a calibration was not calibrated on, is no test photo, and shows every class as far as it reaches."""
+    dataset = _dataset(train=40, test=40)
+    taken = draw_calibration([dataset], LABELS, count, seed)
+
+    held_out = draw_held_out([dataset], LABELS, taken, 30, seed)
+
+    assert Counter(photo.label for photo in held_out) == dict.fromkeys(LABELS, 10)
+    assert {photo.split for photo in held_out} == {"train"}
+    assert not set(held_out) & set(taken)
+
+
+def test_nothing_left_to_hold_out_is_said() -> None:
+    """All training photos calibrated on: the line says how many and the way out."""
+    dataset = _dataset(train=10, test=40)
+
+    with pytest.raises(DatasetError, match="beside the 30 that are calibrated on, found none; lower --calibration"):
+        draw_held_out([dataset], LABELS, dataset.split("train"), 30, 0)
+
+    assert draw_held_out([dataset], LABELS, dataset.split("train")[1:], 30, 0) == dataset.split("train")[:1]
 
 
 def _dataset(train: int, test: int) -> Dataset:

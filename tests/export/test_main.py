@@ -108,10 +108,10 @@ def test_the_same_run_gives_the_same_bytes(exported: Path, export_command: Comma
 def test_a_network_that_int8_ruins_is_refused(
     tmp_path: Path, export_command: Command, make_run: Callable[..., Path], network: Any
 ) -> None:
-    """A channel a thousand times larger than all others leaves int8 no steps for them: exit 1, the rows, no bundle."""
+    """A channel a thousand times larger than all others leaves int8 no steps for them: exit 1 and no bundle."""
     run = make_run(tmp_path / "run", _with_an_outlier_channel(network))
 
-    done = export_command(run, "--calibration", 30, "--json")
+    done = export_command(run, "--calibration", 30, "--max-float-layers", 0, "--json")
 
     line = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == REFUSED
@@ -157,6 +157,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path: Path, run_folder: Path) 
         (["RUN", "--calibration", "30", "--name", "A B"], USAGE, "--name: expected lower-case letters"),
         (["RUN", "--quantize", "int4"], USAGE, "'int4' is not one of"),
         (["RUN", "--max-drop", "2"], USAGE, "--max-drop'"),
+        (["RUN", "--protect", "pink"], USAGE, "--protect: expected classes with test photos ['blue', 'green', 'red']"),
     ],
 )
 def test_a_bad_order_is_one_line(
