@@ -13,6 +13,8 @@ from edge.commands import Json, command_line, print_json, run
 from edge.errors import Unavailable
 from train.device import import_backend, require_backend
 from train.maps import open_map
+from train.run_folder import check_free
+from train.selection import select
 from train.settings import Settings
 
 app = command_line("Fine-tune ResNet50 on labelled photos, and judge models and bundles on them.")
@@ -87,11 +89,13 @@ def fit_command(
         hold_out_sources=tuple(hold_out_source or ()),
         calibration=calibration,
     )
+    check_free(out)
+    chosen = select(dataset, extra or [], settings.hold_out_sources, open_map(folder_map), cache)
     require_backend(device.value)
     from train.fit import fit
     from train.tables import print_report
 
-    print_report(fit(dataset, extra or [], out, settings, open_map(folder_map), cache))
+    print_report(fit(chosen, extra or [], out, settings, cache))
 
 
 @app.command("check")

@@ -16,7 +16,6 @@ import numpy as np
 from edge.cache_folder import cache_folder
 from edge.dataset import Photo, content_sha256, fingerprint
 from edge.errors import UsageError
-from edge.folder_map import FolderMap
 from edge.near_duplicates import same_pictures
 from edge.preprocess import Image
 from edge.runfile import MODEL_FILE, RunRecord, write_run
@@ -31,25 +30,19 @@ from train.photos import load_photos
 from train.progress import stage
 from train.report import Report, judge
 from train.report_html import write_html
-from train.run_folder import METRICS_FILE, PAGE_FILE, REPORT_FILE, check_free, new_folder
-from train.selection import Selection, select
+from train.run_folder import METRICS_FILE, PAGE_FILE, REPORT_FILE, new_folder
+from train.selection import Selection
 from train.settings import Settings
 
 AVERAGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the fine-tuned weights that are tried on held-out sources, to choose --average by."""
 
 
-def fit(
-    root: Path,
-    extra: Sequence[Path],
-    out: Path,
-    settings: Settings,
-    folder_map: FolderMap | None = None,
-    cache: Path | None = None,
-) -> Report:
-    """Train on the dataset at `root` and write `out`; the report is on the test split. Raises SortlineError."""
-    check_free(out)
-    chosen = select(root, extra, settings.hold_out_sources, folder_map, cache)
+def fit(chosen: Selection, extra: Sequence[Path], out: Path, settings: Settings, cache: Path | None = None) -> Report:
+    """Train on the photos of `chosen` and write `out`; the report is on the test split. Raises SortlineError.
+
+    `extra` are the folders that the selection's extra photos came from.
+    """
     selection, calibrating = _set_apart(chosen, settings, cache)
     load = partial(load_photos, size=settings.size, cache=cache)
     _check_batch(selection, settings)
@@ -70,7 +63,7 @@ def fit(
             evidence = gather(judged, selection.test, test)
             apart = {"held_out": gather(judged, selection.held_out, held_out).report} if selection.held_out else {}
         _write_report(folder, evidence.report, {**apart, **by_average})
-        write_html(folder / PAGE_FILE, evidence, f"{out.name}: test split of {root.absolute().name}")
+        write_html(folder / PAGE_FILE, evidence, f"{out.name}: test split of {selection.dataset.root.absolute().name}")
         _write_model(folder, learned.model, selection, extra, temperature, settings)
     return evidence.report
 
