@@ -22,13 +22,13 @@ COMMAND_S = 60.0
 BOOT = """
 set -e
 mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-rm -rf "$1/root/opt/sortline" "$1/root/etc/sortline" "$1/root/var/lib/sortline" "$1/root/var/lib/private/sortline"
-cp -a "$2/." "$1/root/"
-: > "$1/root/etc/machine-id"
+mkdir "$1/upper" "$1/work" "$1/merged"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/merged"
+rm -rf "$1/merged/opt/sortline" "$1/merged/etc/sortline" "$1/merged/var/lib/sortline" "$1/merged/var/lib/private/sortline"
+cp -a "$2/." "$1/merged/"
+: > "$1/merged/etc/machine-id"
 mount -t tmpfs tmpfs /run
-exec systemd-nspawn -D "$1/root" --bind-ro="$3:/opt/sortline/packages" --bind-ro="$4:/opt/sortline/source" \
+exec systemd-nspawn -D "$1/merged" --bind-ro="$3:/opt/sortline/packages" --bind-ro="$4:/opt/sortline/source" \
     --register=no --keep-unit --console=pipe --private-network --kill-signal=SIGRTMIN+3 -b systemd.unit=test.target
 """
 TARGET = "[Unit]\nRequires=basic.target\nAfter=basic.target\n"
