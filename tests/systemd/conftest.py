@@ -24,7 +24,8 @@ set -e
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/merged"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/merged"
-rm -rf "$1/merged/opt/sortline" "$1/merged/etc/sortline" "$1/merged/var/lib/sortline" "$1/merged/var/lib/private/sortline"
+cd "$1/merged"
+rm -rf opt/sortline etc/sortline var/lib/sortline var/lib/private/sortline
 cp -a "$2/." "$1/merged/"
 : > "$1/merged/etc/machine-id"
 mount -t tmpfs tmpfs /run
