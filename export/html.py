@@ -41,7 +41,7 @@ table{border-collapse:collapse;margin:.6em 0}th,td{padding:.15em .7em;text-align
 th:first-child,td:first-child{text-align:left}tr.fails{background:#fbe3e1;font-weight:bold}
 th{border-bottom:1px solid #999}svg{font:12px system-ui,sans-serif}.small{font-size:11px;color:#555}
 .frame{fill:none;stroke:#bbb}.line{stroke:#ccc}.dots{stroke:#2f6f9f;stroke-width:2.4;stroke-linecap:round;opacity:.55}
-figure{display:inline-block;width:215px;margin:.4em;vertical-align:top}figcaption{font-size:12px}
+figure{display:inline-block;width:215px;margin:.4em;vertical-align:top}figcaption{font-size:12px;overflow-wrap:anywhere}
 .warn{background:#fff3cd;padding:.4em .8em}
 """
 

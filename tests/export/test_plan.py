@@ -1,5 +1,6 @@
 """What an order is checked for before the slow work begins."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from edge.errors import DatasetError
+from edge.folder_map import FolderMap
 from export.parity import Limits
 from export.plan import Order, make_plan
 
@@ -59,6 +61,24 @@ def test_photos_that_were_not_trained_on_are_announced(
 
     assert "not the photos and split that this run was trained on" in capsys.readouterr().err
     assert plan.identity.fingerprint != "0" * 64
+
+
+def test_the_folder_map_of_the_run_tells_its_photos_apart(
+    tmp_path: Path, order: Order, make_run: Callable[..., Path], network: Any, photos: Path
+) -> None:
+    """A run on folders with names of their own is judged on them without being told the map again."""
+    foreign, names = tmp_path / "foreign", {"blue": "sky", "green": "grass", "red": "rose"}
+    shutil.copytree(photos, foreign)
+    for label, name in names.items():
+        (foreign / label).rename(foreign / name)
+    folder_map = FolderMap({name: label for label, name in names.items()})
+    run = make_run(tmp_path / "run", network, dataset=str(foreign), folder_map=folder_map)
+
+    plan = make_plan(replace(order, run=run))
+
+    plain = make_plan(order)
+    assert [photo.label for photo in plan.test] == [photo.label for photo in plain.test]
+    assert {photo.path.parent.name for photo in plan.calibration} == set(names.values())
 
 
 def test_further_datasets_of_the_run_are_calibrated_on(
