@@ -10,7 +10,7 @@ ENSURE_VENV = $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 demo: $(VENV)/demo.stamp ## items ride a belt and gates fire, with nothing else installed
 	$(BIN)/python -m edge demo $(DEMO_FLAGS)
 
-test: $(VENV)/test.stamp mosquitto ## all tests; installs what they need
+test: $(VENV)/test.stamp mosquitto cameras ## all tests; installs what they need
 	$(BIN)/python -m pytest $(TEST_FLAGS)
 
 lint: $(VENV)/test.stamp
@@ -29,6 +29,16 @@ eight: ## the one environment with all eight packages of the specification, Pyth
 mosquitto:
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/install-packages mosquitto
 
+# Network cameras to test against: GStreamer's RTSP server, run by Debian's Python, and Aravis with its fake GigE camera.
+CAMERA_PACKAGES = python3-gi python3-numpy gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly libaravis-0.8-0 iproute2
+export CAMERAS_ARE_THERE = import ctypes, numpy, gi; gi.require_version('GstRtspServer', '1.0'); \
+	ctypes.CDLL('libaravis-0.8.so.0')
+.PHONY: cameras
+cameras:
+	@/usr/bin/python3 -c "$$CAMERAS_ARE_THERE" 2>/dev/null || deploy/install-packages $(CAMERA_PACKAGES) || \
+		echo "without them, the tests against network cameras are skipped" >&2
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sortline needs Python 3.11 or later: make PYTHON=…")'
 	@$(ENSURE_VENV)
@@ -39,7 +49,7 @@ $(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,tflite,demo,train,export,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,tflite,gate,demo,train,export,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 clean:

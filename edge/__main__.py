@@ -1,4 +1,4 @@
-"""The commands of the device: run, check, gate, demo, bench, schemas."""
+"""The commands of the device: run, check, gate, gate-test, command, demo, sim, bench, schemas."""
 
 import logging
 from pathlib import Path
@@ -6,10 +6,19 @@ from typing import Annotated
 
 import typer
 
-from edge.commands import Json, command_line, print_json, run, stop_on_signals
+from edge.commands import Json, command_line, print_json, run
+from edge.gate_command import gate
+from edge.ledger_command import ledger
+from edge.plant_commands import ask_line, gate_test
+from edge.sim.commands import app as sim
 
 PROG = "sortline-edge"
 app = command_line("Classify every item on a sorting belt and publish one bin decision per item over MQTT.")
+app.add_typer(sim, name="sim")
+app.command()(gate)
+app.command("gate-test")(gate_test)
+app.command()(ledger)
+app.command("command")(ask_line)
 
 ConfigFile = Annotated[Path, typer.Option("--config", help="The line's TOML file.")]
 
@@ -40,31 +49,15 @@ def check(
 
 
 @app.command()
-def gate(
-    line: Annotated[str, typer.Option(help="Line whose decisions to follow.")],
-    bin_name: Annotated[str, typer.Option("--bin", help="Bin that this gate moves items into.")],
-    host: Annotated[str, typer.Option(help="Broker.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 1883,
-    name: Annotated[str | None, typer.Option(help="Name of the gate, unique on its line.  [default: the bin]")] = None,
-    username: Annotated[str | None, typer.Option()] = None,
-    password_file: Annotated[Path | None, typer.Option(help="File whose first line is the password.")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="Turns TLS on and says whom to trust.")] = None,
+def calibrate(
+    file: Annotated[Path, typer.Argument(metavar="CONFIG", help="The line's TOML file.")],
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to watch the belt.")] = 10.0,
+    write: Annotated[bool, typer.Option("--write", help="Write the empty belt to the file of belt.reference.")] = False,
 ) -> None:
-    """Follow a line's decisions for one bin, print each movement, and answer."""
-    from edge.config import MqttConfig
-    from edge.gate import run_gate
-    from edge.gate_rules import Gate
+    """Learn the empty, running belt from the camera and measure its speed."""
+    from edge.calibrate import calibrate as watch
 
-    broker = MqttConfig(
-        host=host,
-        port=port,
-        username=username,
-        password_file=str(password_file) if password_file else None,
-        ca_file=str(ca_file) if ca_file else None,
-    )
-    # typer.echo flushes: whoever reads this through a pipe sees an event when it happens.
-    rules = Gate(line, bin_name, name or bin_name)
-    run_gate(broker, rules, actuate=lambda _: None, stop=stop_on_signals(), say=typer.echo)
+    typer.echo(watch(file, seconds, write=write))
 
 
 @app.command()

@@ -7,8 +7,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from edge.camera import Camera, Ended
-from edge.config import Config, check_routing, load_config
+from edge.config import Config
+from edge.config_file import check_routing, load_config
 from edge.errors import CameraError, SortlineError
+from edge.geometry import Geometry
 from edge.sources import public_name
 
 FRAMES = 10
@@ -78,12 +80,14 @@ def _camera(config: Config) -> str:
                 if frame := camera.newest(0.5):
                     counted += 1
                     started = time.monotonic() if counted == 1 else started
+                    Geometry(config.belt, frame.image.shape[1], frame.image.shape[0])
                     size = f"{frame.image.shape[1]}x{frame.image.shape[0]}"
         except Ended:
             if not counted:
                 raise CameraError(f"{public_name(config.camera.source)}: expected frames, found none") from None
             return f"{size}, {counted} frames, then its end"
-    return f"{size}, {(FRAMES - 1) / (time.monotonic() - started):.1f} frames a second"
+    rate = (FRAMES - 1) / (time.monotonic() - started)
+    return "; ".join((f"{size}, {rate:.1f} frames a second", *camera.problems))
 
 
 def _broker(config: Config) -> str:

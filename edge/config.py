@@ -1,25 +1,17 @@
-"""One line's TOML file: what may be set, what it is by default, and one clear line for what is wrong with it."""
+"""One line's TOML file: what may be set, and what it is by default. `edge.config_file` reads and checks it."""
 
-import re
-import tomllib
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_type_hints
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
-
-from edge.errors import ConfigError
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """Part of an MQTT topic: no separator, no wildcard."""
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
 """TOML knows `inf`."""
+NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Direction = Literal["right", "left", "down", "up"]
-
-
-ENTRY = "[...]"
-"""How msgspec writes any entry of a table with free names."""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,15 +22,26 @@ class CameraConfig(Section, frozen=True):
     """[camera]: where frames come from."""
 
     source: str
-    """/dev/video0, rtsp://…, http://…, a video file, a folder of pictures, or frames:PATH of another process."""
+    """/dev/v4l/by-id/…, rtsp://…, http://…, genicam:NAME, a video file, a folder of pictures, or frames:PATH of another
+    process."""
     fps: Positive = 30.0
-    """Asked of a device; the pace at which files are played."""
+    """Asked of a device, expected of a stream; the pace at which files are played."""
     width: Annotated[int, Meta(ge=64)] | None = None
+    """Asked of a device; where width and height are given, other frames are an error."""
     height: Annotated[int, Meta(ge=64)] | None = None
     loop: bool = False
     """Play a file or folder again from its start."""
-    stall_s: Positive = 2.0
-    """No frame for this long: the camera process is killed and started again."""
+    stall_s: Positive | None = None
+    """No frame for this long: the camera process is killed and started again. By default 0.4 s or the time of four
+    frames for a camera, 2 s for what another process plays."""
+    pixel_format: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_]{3,32}$")] | None = None
+    """V4L2's four characters (MJPG, YUYV), or GenICam's name (BayerRG8, RGB8)."""
+    exposure_us: Positive | None = None
+    """Fixed exposure time of a device, in microseconds; its automatic is switched off."""
+    white_balance: Annotated[str, Meta(pattern=r"^(locked|[0-9]{4,5}K)$")] | None = None
+    """"locked" as it is when the device opens, or fixed as in "4500K" (V4L2); its automatic is switched off."""
+    trigger: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,32}$")] | None = None
+    """Input that starts each exposure of a GenICam camera, such as "Line0"; without one it runs at `fps`."""
 
 
 class BeltConfig(Section, frozen=True):
@@ -54,6 +57,16 @@ class BeltConfig(Section, frozen=True):
     """Left, top, width, height in pixels; the whole picture by default."""
     min_item_mm: Positive = 25.0
     """Smaller things are dirt."""
+    max_item_mm: Positive = 400.0
+    """Larger things are several items that touch."""
+    speed_from: Literal["config", "mqtt", "picture"] = "config"
+    """Who measures the speed: nobody, an encoder or PLC over MQTT, or the camera."""
+    mm_per_pulse: Positive | None = None
+    """Belt travel of one encoder pulse, for `speed_from = "mqtt"` where pulses are told."""
+    stale_s: Positive = 2.0
+    """A measured speed that was not told again for so long is not known any more."""
+    reference: str | None = None
+    """Picture of the empty belt, which `calibrate` teaches; without one the line learns it when it starts."""
 
 
 class EngineConfig(Section, frozen=True):
@@ -70,18 +83,49 @@ class GateConfig(Section, frozen=True):
 
     distance_mm: Positive
     """From the classification line to the gate, along the belt."""
-    reach_ms: Positive = 100.0
-    """How much later than planned the gate still moves the item that it was meant for."""
+    reach_mm: Positive = 40.0
+    """So much belt after the item's centre was at the gate, the gate still moves the item that it was meant for."""
+    dead_ms: NotNegative = 0.0
+    """From the gate's command to its movement: it is commanded so much earlier."""
+
+
+class TriggerConfig(Section, frozen=True):
+    """[trigger]: the photo-eye of `items = "trigger"`, which sees the front edge of an item."""
+
+    distance_mm: Annotated[float, Meta(ge=-1e6, le=1e6)]
+    """From the photo-eye to the classification line, along the belt; negative: it is beyond the line."""
+    tolerance_mm: Positive = 40.0
+    """What the picture shows within so much belt of what the photo-eye saw is the same item."""
+    debounce_mm: Positive = 20.0
+    """Triggers within so much belt of the one before are one."""
 
 
 class RoutingConfig(Section, frozen=True):
     """[routing]: from class to bin."""
 
     min_confidence: Share = 0.6
+    """Least probability of a bin's classes together for an item to go there; below it, it is `unsure`."""
+    min_confidence_of: dict[str, Share] = {}
+    """The same for items whose most probable class is this one."""
+    costs: dict[str, dict[str, NotNegative]] = {}
+    """True class -> bin -> what an item of the class costs there, the reject bin included; replaces min_confidence."""
+    protect: dict[str, Share] = {}
+    """Class -> probability above which an item goes to no bin but the class's own or the reject bin."""
+    touching: Literal["reject", "classify"] = "reject"
+    """What is done with things that touch: a gate can only send them to one bin together."""
     reject: Name = "reject"
     """The bin of every item that is not decided otherwise."""
     bins: dict[str, Name] = {}
     """Class -> bin; a class that is not named goes to the bin of its own name."""
+
+
+class VoteConfig(Section, frozen=True):
+    """[vote]: how many frames of an item are classified."""
+
+    frames: Annotated[int, Meta(ge=1, le=100)] = 5
+    """At most so many, spread over the item's way to the line."""
+    lead: Annotated[float, Meta(ge=0.5, lt=1)] = 0.9
+    """Fewer, when the leading class would stay ahead if every frame left were so sure of another one."""
 
 
 class MqttConfig(Section, frozen=True):
@@ -94,6 +138,9 @@ class MqttConfig(Section, frozen=True):
     """File whose first line is the password."""
     ca_file: str | None = None
     """Turns TLS on and says whom to trust."""
+    cert_file: str | None = None
+    """This device's own certificate, which is its name at the broker; with `key_file`, and only under TLS."""
+    key_file: str | None = None
     keepalive_s: Annotated[int, Meta(ge=2, le=3600)] = 5
     connect_timeout_s: Positive = 5.0
 
@@ -116,8 +163,12 @@ class Config(Section, frozen=True):
     belt: BeltConfig
     gates: dict[Name, GateConfig]
     ledger: LedgerConfig
+    items: Literal["belt", "frame", "trigger"] = "belt"
+    """What an item is: a thing seen riding the belt, each frame of a triggered camera, what a photo-eye announces."""
     engine: EngineConfig = EngineConfig()
     routing: RoutingConfig = RoutingConfig()
+    vote: VoteConfig = VoteConfig()
+    trigger: TriggerConfig | None = None
     mqtt: MqttConfig = MqttConfig()
     trusted_keys: tuple[str, ...] = ()
     """Files of the public keys one of which must have signed the bundle; none: an unsigned bundle will do."""
@@ -125,108 +176,6 @@ class Config(Section, frozen=True):
     """Of the bundle: an older one is refused, also where it is rightly signed."""
 
 
-def load_config(path: Path) -> Config:
-    """Read and check a line's file; relative paths in it become absolute. Raises ConfigError."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: expected a configuration file, found {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: expected TOML, found {error}") from error
-    try:
-        config = msgspec.convert(raw, Config)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(str(error), raw)}") from error
-    _check_geometry(path, config)
-    config = _with_absolute_paths(path.parent.resolve(), config)
-    _check_keys(path, config)
-    return config
-
-
 def bin_of(config: Config, label: str) -> str:
     """The bin that items of class `label` go to."""
     return config.routing.bins.get(label, label)
-
-
-def check_routing(path: Path, config: Config, labels: tuple[str, ...]) -> None:
-    """Every class of the bundle has a bin, and every bin a gate. Raises ConfigError."""
-    if strange := sorted(set(config.routing.bins) - set(labels)):
-        raise ConfigError(f"{path}: routing.bins: expected classes of the bundle {list(labels)}, found {strange}")
-    wanted = {bin_of(config, label) for label in labels} | {config.routing.reject}
-    if missing := sorted(wanted - set(config.gates)):
-        raise ConfigError(f"{path}: gates: expected a table for every bin {sorted(wanted)}, missing {missing}")
-
-
-def _explain(text: str, raw: dict[str, Any]) -> str:
-    """Turn msgspec's "Expected `float`, got `str` - at `$.a.b`" into "a.b: expected float, found 'x'"."""
-    said, _, where = text.partition(" - at ")
-    key = where.removeprefix("`key` in ").strip("`").removeprefix("$").removeprefix(".")
-    key = _with_entry_named(key, raw)
-    if unknown := re.search(r"unknown field `(.+?)`", said):
-        return f"{_join(key, unknown[1])}: expected only known keys, found this one; check its spelling"
-    if missing := re.search(r"missing required field `(.+?)`", said):
-        return f"{_join(key, missing[1])}: expected a value, found none"
-    found = _value_at(raw, key)
-    if where.startswith("`key` in "):
-        return f"{key}: expected names of letters, digits, '_' and '-', found {list(found)}"
-    if said.startswith("Invalid enum value"):
-        return f"{key}: expected one of {_choices(Config, key)}, found {found!r}"
-    expected = said.removeprefix("Expected ").split(", got")[0].replace("`", "")
-    return f"{key}: expected {expected}, found {found!r}"
-
-
-def _with_entry_named(key: str, raw: dict[str, Any]) -> str:
-    """Where msgspec says "gates[...].reach_ms", find out which gate by trying each one alone."""
-    table, unnamed, rest = key.partition(ENTRY)
-    for name in _value_at(raw, table) if unnamed else ():
-        try:
-            msgspec.convert(_with_only(raw, table.split("."), name), Config)
-        except msgspec.ValidationError as error:
-            if f"{table}{ENTRY}{rest}" in str(error):
-                return f"{table}.{name}{rest}"
-    return key
-
-
-def _with_only(raw: dict[str, Any], path: list[str], name: str) -> dict[str, Any]:
-    """A copy of `raw` in which the table at `path` has this one entry."""
-    if not path:
-        return {name: raw[name]}
-    return raw | {path[0]: _with_only(raw[path[0]], path[1:], name)}
-
-
-def _join(*keys: str) -> str:
-    return ".".join(filter(None, keys))
-
-
-def _value_at(raw: Any, key: str) -> Any:
-    for part in re.findall(r"[^.\[\]]+", key):
-        raw = raw[int(part)] if isinstance(raw, list) else raw[part]
-    return raw
-
-
-def _choices(kind: Any, key: str) -> list[str]:
-    for part in key.split("."):
-        kind = get_type_hints(kind)[part]
-    return list(get_args(kind))
-
-
-def _check_geometry(path: Path, config: Config) -> None:
-    if (roi := config.belt.roi) is not None and (min(roi) < 0 or 0 in roi[2:]):
-        raise ConfigError(f"{path}: belt.roi: expected left, top, width, height in pixels, found {list(roi)}")
-
-
-def _check_keys(path: Path, config: Config) -> None:
-    for key in config.trusted_keys:
-        if not Path(key).is_file():
-            raise ConfigError(f"{path}: trusted_keys: expected files with public keys, found no file {key}")
-
-
-def _with_absolute_paths(base: Path, config: Config) -> Config:
-    mqtt = {name: str(base / value) for name in ("password_file", "ca_file") if (value := getattr(config.mqtt, name))}
-    return msgspec.structs.replace(
-        config,
-        bundle=str(base / config.bundle),
-        trusted_keys=tuple(str(base / key) for key in config.trusted_keys),
-        ledger=msgspec.structs.replace(config.ledger, path=str(base / config.ledger.path)),
-        mqtt=msgspec.structs.replace(config.mqtt, **mqtt),
-    )

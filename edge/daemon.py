@@ -11,20 +11,25 @@ from edge.bundle import Bundle, open_bundle
 from edge.camera import Camera, Ended
 from edge.classifier import open_classifier
 from edge.commands import stop_on_signals
-from edge.config import Config, check_routing, load_config
-from edge.errors import CameraError
+from edge.config import Config
+from edge.config_file import check_routing, load_config
+from edge.errors import CameraError, ConfigError
 from edge.frames import Frame
+from edge.inputs import Inputs
+from edge.jury import Model
 from edge.ledger import Ledger
-from edge.line import Line, Model
+from edge.line import Line
+from edge.line_control import LineControl
 from edge.messages import Answer
 from edge.metrics import Metrics
-from edge.publisher import Publisher
+from edge.publisher import Publisher, decoded
+from edge.remote_commands import RemoteCommands
 from edge.signature import read_public_key
 
-FRAME_WAIT_S = 0.05
-"""Longest wait for a frame: the heartbeat is due between two of them."""
-CAMERA_PAUSE_S = 2.0
-"""Before a camera that failed is started again."""
+FRAME_WAIT_S = 0.02
+"""Longest wait for a frame: between two of them, a heartbeat is due when the belt's speed changes."""
+BATCH = 8
+"""Items that a graphics card classifies in little more time than one."""
 DRAIN_S = 8.0
 """Longest ride from the line to a gate that a stop waits for."""
 
@@ -50,11 +55,19 @@ def run(config_path: Path) -> None:
             metrics.answers[answer.outcome] += 1
             ledger.answer(answer)
 
-        with Publisher(config.mqtt, config.line, boot, on_answer=on_answer) as publisher:
+        inputs = Inputs(config)
+        heard = {"answer": decoded(Answer, on_answer), **inputs.subscriptions}
+        with Publisher(config.mqtt, config.line, boot, on=heard) as publisher:
             publisher.connect()
-            line = Line(config, model, boot, ledger, publisher, metrics)
-            announcer = Announcer(config, model.name, model.labels, boot, publisher, metrics)
-            Service(camera, line, ledger, publisher, announcer, stop).serve()
+            line = Line(config, model, boot, ledger, publisher, metrics, inputs=inputs)
+            control = LineControl(config_path, config, model.labels, line)
+            with RemoteCommands(config.mqtt, config.line, boot, control.commands) as commands:
+                commands.connect()
+                announcer = Announcer(config, model.name, model.labels, boot, publisher, metrics, line.odometer)
+                try:
+                    Service(camera, line, control, commands, ledger, publisher, announcer, stop).serve()
+                except ConfigError as error:  # what the first frame shows of the belt contradicts the file
+                    raise ConfigError(f"{config_path}: {error}") from error
 
 
 def open_trusted(config: Config) -> Bundle:
@@ -69,7 +82,8 @@ def open_model(config: Config, bundle: Bundle) -> Model:
     variant = bundle.variant(engine.precision, engine.format)
     classifier = open_classifier(bundle, variant, engine.provider, engine.threads)
     name = variant.precision if variant.format == "onnx" else f"{variant.format}-{variant.precision}"
-    return Model(f"{manifest.id}/{name}", manifest.labels, manifest.input.size, classifier)
+    batch = BATCH if engine.provider == "cuda" else 1
+    return Model(f"{manifest.id}/{name}", manifest.labels, manifest.input.size, classifier, batch)
 
 
 class Service:
@@ -79,12 +93,15 @@ class Service:
         self,
         camera: Camera,
         line: Line,
+        control: LineControl,
+        commands: RemoteCommands,
         ledger: Ledger,
         publisher: Publisher,
         announcer: Announcer,
         stop: threading.Event,
     ) -> None:
         self._camera, self._line, self._ledger, self._publisher = camera, line, ledger, publisher
+        self._control, self._commands = control, commands
         self._announcer, self._stop = announcer, stop
         self._camera_problem = ""
         self._camera_again_s = 0.0
@@ -98,6 +115,10 @@ class Service:
             while not self._stop.is_set():
                 if frame := self._next_frame():
                     self._line.handle(frame)
+                    self._control.see(frame)
+                else:
+                    self._wait_for_pictures()
+                self._commands.serve()
                 self._announcer.progress(self._reasons())
                 self._ledger.flush()
         except Ended:
@@ -131,23 +152,30 @@ class Service:
             self._camera_problem = ""
         return frame
 
+    def _wait_for_pictures(self) -> None:
+        """The belt may run on meanwhile, and a photo-eye announce what nobody sees."""
+        self._line.listen()
+        if self._camera_problem:
+            self._line.abandon("camera-fault")
+
     def _lose_camera(self, error: CameraError) -> None:
         self._camera.stop()
         self._line.abandon("camera-fault")
         if not self._camera_problem:
             log.error("camera-fault %s", error)
         self._camera_problem = f"camera-fault: {error}"
-        self._camera_again_s = time.monotonic() + CAMERA_PAUSE_S
+        self._camera_again_s = time.monotonic() + self._camera.pause_s
 
     def _drain(self) -> None:
         """Keep the heartbeat until the last decided item has passed its gate: without it, gates drop what they plan."""
-        end_s = min(self._line.busy_until_ms / 1000, time.monotonic() + DRAIN_S)
-        while time.monotonic() < end_s:
+        end_s = time.monotonic() + DRAIN_S
+        while self._line.busy and time.monotonic() < end_s:
             time.sleep(FRAME_WAIT_S)
+            self._line.listen()
             self._announcer.progress(self._reasons())
             self._ledger.flush()
 
     def _reasons(self) -> tuple[str, ...]:
-        blocked = ("blocked-view",) if self._line.blocked else ()
-        camera = (self._camera_problem,) if self._camera_problem else ()
-        return camera + blocked + self._ledger.problems + self._publisher.problems
+        camera = (self._camera_problem,) if self._camera_problem else self._camera.problems
+        line = self._line.problems + self._control.problems
+        return camera + line + self._ledger.problems + self._publisher.problems + self._commands.problems

@@ -92,6 +92,15 @@ def _sha256(path: Path) -> str:
         raise DatasetError(f"{path}: expected a photo, found {error.strerror}") from error
 
 
+def pictures(photos: Sequence[Photo], cache: Path | None = None) -> dict[Path, str]:
+    """For each photo a name that copies and near-duplicates of it share; `cache` as in `open_dataset`."""
+    from edge.near_duplicates import same_pictures
+
+    contents = content_sha256(photos)
+    picture = same_pictures({content: path for path, content in contents.items()}, cache or cache_folder())
+    return {path: picture[content] for path, content in contents.items()}
+
+
 def fingerprint(dataset: Dataset) -> str:
     """A sha256 over every photo's place, class, split and bytes: the same photos and split, the same fingerprint."""
     digest = hashlib.sha256()
@@ -149,7 +158,7 @@ def _from_row(manifest: Path, number: int, row: dict[str, str]) -> Photo:
 
 def _from_folders(root: Path, folder_map: FolderMap | None, cache: Path | None) -> list[Photo]:
     photos = _mapped(root, folder_map) if folder_map else _by_folder_names(root)
-    picture = _pictures(photos, cache or cache_folder())
+    picture = pictures(photos, cache)
     side = sides(((photo.label, photo.subclass), picture[photo.path]) for photo in photos)
     return [replace(photo, split=side[picture[photo.path]]) for photo in photos]
 
@@ -197,12 +206,3 @@ def _mapped(root: Path, folder_map: FolderMap) -> list[Photo]:
 def _place_name(inside: Path) -> str:
     """What a map can call the place of a photo: its folder's name, or for a photo right in the dataset its own."""
     return inside.parent.name or inside.name
-
-
-def _pictures(photos: Sequence[Photo], cache: Path) -> dict[Path, str]:
-    """For each photo a name that copies and near-duplicates of it share."""
-    from edge.near_duplicates import same_pictures
-
-    contents = content_sha256(photos)
-    picture = same_pictures({content: path for path, content in contents.items()}, cache)
-    return {path: picture[content] for path, content in contents.items()}

@@ -18,7 +18,8 @@ from edge.config import MqttConfig
 from edge.errors import BundleError, Refused, Unavailable
 from edge.messages import BinDecision
 from edge.sim.plant import LINE, Plant
-from edge.sim.play import SceneSettings, Truth
+from edge.sim.play import Truth
+from edge.sim.settings import SceneSettings
 from edge.sim.watch import Score, Watch, is_right, match, score
 
 SHIPPED_BUNDLE = Path(__file__).parent.parent / "deploy" / "bundles" / "waste4.bundle"

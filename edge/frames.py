@@ -14,14 +14,15 @@ import numpy as np
 from edge.errors import CameraError
 from edge.preprocess import Image
 
-MAGIC = b"sortlin1"
+MAGIC = b"sortlin2"
 SLOTS = 4
 """The reader has the time of three frames to copy one before the writer comes round to it."""
 PAGE = 4096
-HEADER = struct.Struct("=8sIIq")
-"""Magic, width, height, counter of the newest whole frame (0: none yet)."""
-NEWEST = struct.Struct("=q")
-NEWEST_AT = HEADER.size - NEWEST.size
+HEADER = struct.Struct("=8sIIqq")
+"""Magic, width, height, last beat, counter of the newest whole frame (0: none yet)."""
+NUMBER = struct.Struct("=q")
+NEWEST_AT = HEADER.size - NUMBER.size
+BEAT_AT = NEWEST_AT - NUMBER.size
 SLOT = struct.Struct("=qq")
 """Counter (0 while it is being written) and capture time."""
 POLL_S = 0.0005
@@ -83,7 +84,7 @@ class FrameWriter:
         with partial.open("w+b") as file:
             file.truncate(self._layout.file_bytes)
             self._memory = mmap.mmap(file.fileno(), self._layout.file_bytes)
-        HEADER.pack_into(self._memory, 0, MAGIC, width, height, 0)
+        HEADER.pack_into(self._memory, 0, MAGIC, width, height, 0, 0)
         partial.replace(path)
 
     def write(self, image: Image, captured_ns: int) -> None:
@@ -94,7 +95,11 @@ class FrameWriter:
         target = np.frombuffer(self._memory, np.uint8, self._layout.frame_bytes, at + PAGE)
         np.copyto(target.reshape(image.shape), image)
         SLOT.pack_into(self._memory, at, self._counter, captured_ns)
-        NEWEST.pack_into(self._memory, NEWEST_AT, self._counter)
+        NUMBER.pack_into(self._memory, NEWEST_AT, self._counter)
+
+    def beat(self, now_ns: int) -> None:
+        """Say that the camera answers while no frame is due, at `time.monotonic_ns()`."""
+        NUMBER.pack_into(self._memory, BEAT_AT, now_ns)
 
     def close(self) -> None:
         """Take the file away; a reader keeps what it has mapped."""
@@ -114,7 +119,7 @@ class FrameReader:
         try:
             with path.open("rb") as file:
                 self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            magic, width, height, _ = HEADER.unpack_from(self._memory)
+            magic, width, height, _, _ = HEADER.unpack_from(self._memory)
         except (OSError, ValueError, struct.error) as error:
             raise CameraError(f"{path}: expected frames in shared memory, found {error}") from error
         self._layout = Layout(width, height)
@@ -132,17 +137,21 @@ class FrameReader:
         """Pixels of every frame."""
         return self._layout.height
 
+    @property
+    def beat_ns(self) -> int:
+        """When the camera last said that it answers, by `time.monotonic_ns()`; 0: never."""
+        (beat_ns,) = NUMBER.unpack_from(self._memory, BEAT_AT)
+        return int(beat_ns)
+
     def newest(self, timeout_s: float) -> Frame | None:
         """The newest frame that was not read yet; None when none comes within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if frame := self._read():
-                return frame
+        while not (frame := self._read()) and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        return None
+        return frame
 
     def _read(self) -> Frame | None:
-        (counter,) = NEWEST.unpack_from(self._memory, NEWEST_AT)
+        (counter,) = NUMBER.unpack_from(self._memory, NEWEST_AT)
         if counter == self._seen:
             return None
         at = self._layout.slot_at(counter)

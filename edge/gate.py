@@ -1,5 +1,6 @@
-"""The reference gate on the wire: the rules of `gate_rules` between a broker and something that moves."""
+"""The reference gate on the wire: rules and movements between a broker and something that moves."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -8,100 +9,133 @@ import msgspec
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.gate_rules import Actuation, Gate
-from edge.messages import Answer, BinDecision, Heartbeat, Status, encode, topic
+from edge.gate_drivers import Driver
+from edge.gate_journal import Journal
+from edge.gate_movements import Movements
+from edge.gate_outbox import Outbox
+from edge.gate_rules import HEARTBEAT_MS, Gate
+from edge.messages import Answer, BinDecision, GateReport, Heartbeat, Status, decode, encode, topic
 from edge.mqtt import Connection, monotonic_ms
-from edge.mqtt_session import Arrival
+from edge.mqtt_session import Arrival, Will
 
 INBOX = 1000
 """Messages that may wait; beyond it they are dropped, and their items go to the reject bin."""
-TICK_S = 0.05
+TICK_MS = 50.0
 """How often silence of the daemon and the end of the service are looked for."""
 
-Actuate = Callable[[BinDecision], None]
 Say = Callable[[str], None]
-Inbox = queue.Queue[tuple[Arrival, float]]
-"""With the time of arrival, in ms."""
 
 
-def run_gate(config: MqttConfig, rules: Gate, *, actuate: Actuate, stop: threading.Event, say: Say = print) -> None:
-    """Serve until `stop`, one line to `say` per event. Raises BrokerError when we are not let in at the start.
+def run_gate(
+    config: MqttConfig,
+    rules: Gate,
+    *,
+    driver: Driver,
+    journal: Journal,
+    hold_ms: float,
+    stop: threading.Event,
+    say: Say = print,
+) -> None:
+    """Serve until `stop`, one line to `say` per event. A movement opens the gate for `hold_ms`.
 
-    `actuate` moves the gate and returns at once; it runs on this thread, never twice for a seq.
+    Raises BrokerError when we are not let in at the start, DriveError when the gate cannot be brought to safety then.
     """
-    inbox: Inbox = queue.Queue(INBOX)
+    driver.close()
+    service = Service(rules, Movements(rules, driver, journal, hold_ms, monotonic_ms, say), say)
+    where = topic(rules.line, "gate", rules.bin)
+    away = encode(msgspec.structs.replace(rules.report, state="safe", detail="the gate is away"))
     with Connection(
         config,
         f"sortline-{rules.line}-gate-{rules.name}",
         topics=tuple(topic(rules.line, *levels) for levels in (("decision", rules.bin), ("heartbeat",), ("status",))),
-        on_message=lambda arrival: _put(inbox, arrival, say),
+        on_message=service.receive,
+        on_return=service.tell_again,
+        will=Will(where, away),
     ) as connection:
         connection.connect()
         if connection.problems:
             raise BrokerError(f"broker {config.host}:{config.port}: {', '.join(connection.problems)}; check its ACL")
         say(f"ready line={rules.line} bin={rules.bin} gate={rules.name} broker={config.host}:{config.port}")
+        outbox = Outbox(connection, journal, say)
+        outbox.put(journal.unsent())
         while not stop.is_set():
-            for answer in _step(rules, inbox, actuate, say):
-                _send(connection, answer, say)
+            service.step(outbox)
+            service.tell(lambda report: connection.publish(where, encode(report), retain=True))
+        service.stop(outbox)
+        connection.publish(where, away, retain=True)
         connection.close()
     say("stopped")
 
 
-def _step(rules: Gate, inbox: Inbox, actuate: Actuate, say: Say) -> list[Answer]:
-    """Wait for the next message or movement, and do it."""
-    answers: list[Answer] = []
-    try:
-        arrival, at_ms = inbox.get(timeout=_patience_s(rules))
-        answers += _take(rules, arrival, at_ms, say)
-    except queue.Empty:
-        pass
-    ready, dropped = rules.due(monotonic_ms())
-    return [*answers, *dropped, *(_fire(rules, plan, actuate) for plan in ready)]
+class Service:
+    """What arrives, one after the other, on one thread; only `receive` and `tell_again` run on the connection's."""
 
+    def __init__(self, rules: Gate, movements: Movements, say: Say) -> None:
+        self._rules, self._movements, self._say = rules, movements, say
+        self._inbox: queue.Queue[tuple[Arrival, float]] = queue.Queue(INBOX)
+        self._told: GateReport | None = None
+        self._heard_ms = 0.0
 
-def _patience_s(rules: Gate) -> float:
-    if not rules.planned:
-        return TICK_S
-    return min(TICK_S, max(0.0, (rules.planned[0].at_ms - monotonic_ms()) / 1000))
+    def receive(self, arrival: Arrival) -> None:
+        """From the connection's thread."""
+        try:
+            self._inbox.put_nowait((arrival, monotonic_ms()))
+        except queue.Full:
+            self._say(f"overrun {arrival.topic}")
 
+    def tell_again(self) -> None:
+        """From the connection's thread: the broker may have forgotten the report, or published the will."""
+        self._told = None
 
-def _take(rules: Gate, arrival: Arrival, at_ms: float, say: Say) -> list[Answer]:
-    kind = arrival.topic.split("/")[2]
-    try:
-        if kind == "heartbeat":
-            return rules.heartbeat(msgspec.json.decode(arrival.payload, type=Heartbeat), at_ms)
-        if kind == "status":
-            status = msgspec.json.decode(arrival.payload, type=Status)
-            say(f"status {status.state} boot={status.boot}")
-            return rules.status(status, at_ms)
-        decision = msgspec.json.decode(arrival.payload, type=BinDecision)
-    except msgspec.DecodeError as error:
-        say(f"malformed {arrival.topic}: {error}")
-        return []
-    outcome = rules.decide(decision, at_ms, retained=arrival.retained)
-    if isinstance(outcome, Answer):
-        return [outcome]
-    say(f"planned seq={decision.seq} item={decision.item} bin={decision.bin} in={outcome.at_ms - at_ms:.0f}ms")
-    return []
+    def tell(self, publish: Callable[[GateReport], bool]) -> None:
+        """Publish how the gate is, when it is not what was told last."""
+        report = self._rules.report
+        if report != self._told and publish(report):
+            self._told = report
+            self._say(f"state {report.state}{f' ({report.detail})' if report.detail else ''}")
 
+    def step(self, outbox: Outbox) -> None:
+        """Wait for the next message or movement, and do it."""
+        patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
+        with contextlib.suppress(queue.Empty):
+            outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
+        outbox.put(self._movements.step())
+        outbox.send()
 
-def _fire(rules: Gate, plan: Actuation, actuate: Actuate) -> Answer:
-    now_ms = monotonic_ms()
-    if now_ms >= plan.until_ms:
-        return rules.too_late(plan)
-    actuate(plan.decision)
-    return rules.fired(plan, now_ms)
+    def stop(self, outbox: Outbox) -> None:
+        """To the safe position, and say what will not happen."""
+        outbox.put(self._movements.stop())
+        outbox.send()
 
+    def _take(self, outbox: Outbox, arrival: Arrival, at_ms: float) -> list[Answer]:
+        kind = arrival.topic.split("/")[2]
+        try:
+            if kind == "decision":
+                return self._decide(decode(arrival.payload, BinDecision), arrival, at_ms)
+            if kind == "heartbeat":
+                return self._hear(outbox, decode(arrival.payload, Heartbeat), at_ms)
+            status = decode(arrival.payload, Status)
+        except msgspec.DecodeError as error:
+            self._say(f"malformed {arrival.topic}: {error}")
+            return []
+        self._say(f"status {status.state} boot={status.boot}")
+        return self._rules.status(status, at_ms)
 
-def _send(connection: Connection, answer: Answer, say: Say) -> None:
-    sent = connection.publish(topic(answer.line, "answer"), encode(answer))
-    error = "" if answer.error_ms is None else f" error={answer.error_ms:+.1f}ms"
-    detail = f" ({answer.detail})" if answer.detail else ""
-    say(f"{answer.outcome} seq={answer.seq} item={answer.item}{error}{detail}{'' if sent else ' UNSENT: broker away'}")
+    def _decide(self, decision: BinDecision, arrival: Arrival, at_ms: float) -> list[Answer]:
+        outcome = self._rules.decide(decision, at_ms, retained=arrival.retained)
+        if isinstance(outcome, Answer):
+            return [outcome]
+        answers = self._movements.plan(outcome)
+        in_ms = outcome.at_ms - at_ms
+        self._say(f"planned seq={decision.seq} item={decision.item} bin={decision.bin} in={in_ms:.0f}ms")
+        return answers
 
-
-def _put(inbox: Inbox, arrival: Arrival, say: Say) -> None:
-    try:
-        inbox.put_nowait((arrival, monotonic_ms()))
-    except queue.Full:
-        say(f"overrun {arrival.topic}")
+    def _hear(self, outbox: Outbox, beat: Heartbeat, at_ms: float) -> list[Answer]:
+        """A daemon that is back after a silence has missed what was answered meanwhile."""
+        gone = not self._rules.alive
+        answers = self._rules.heartbeat(beat, at_ms)
+        if self._rules.alive:
+            if gone:
+                outbox.repeat(self._heard_ms - HEARTBEAT_MS)
+            self._heard_ms = at_ms
+        return answers

@@ -1,23 +1,29 @@
-"""The way of a frame: belt, crop, classifier, decision, ledger, publisher; one decision for one item."""
+"""The way of a frame: belt, votes, decision, ledger, publisher; one decision for one item."""
 
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
 from typing import Protocol
 
-from edge.belt import Belt, Crossing
-from edge.classifier import Classifier
+from edge.belt_speed import BeltSpeed
+from edge.clerk import Clerk, Verdict
 from edge.config import Config
-from edge.decision import Ruling, decide, rules_of
+from edge.decision import Circumstances, Ruling, decide, rules_of
+from edge.errors import Unavailable
 from edge.frames import Frame
+from edge.inputs import Inputs
+from edge.item_sources import ItemSource, open_items
+from edge.jury import Jury, Model
 from edge.ledger import Ledger
 from edge.messages import BinDecision, Reason
 from edge.metrics import Metrics
-from edge.preprocess import crop_and_resize
+from edge.odometer import Odometer
+from edge.sightings import Crossing, View
+from edge.timing import Timetable
+from edge.vote import Vote
 
-MARGIN = 0.3
-"""Belt shown around an item, as a share of its longer side: rendered training pictures have 10 to 80 %."""
+SPARE = 0.1
+"""Share of a frame's time that is left free: a frame that comes early must not find the line at work."""
 
 
 class Publishes(Protocol):
@@ -27,129 +33,145 @@ class Publishes(Protocol):
         """Write it to the broker now (True) or never (False)."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """What is known of the model that runs."""
-
-    name: str
-    """Bundle id and variant, as decisions cite it."""
-    labels: tuple[str, ...]
-    size: int
-    """Side of its input in pixels."""
-    classifier: Classifier
-
-
 class Line:
-    """Handles frames one after the other; owns the belt and the numbering of items."""
+    """Handles frames one after the other, on one thread; owns the belt and its odometer."""
 
     def __init__(
-        self, config: Config, model: Model, boot: str, ledger: Ledger, publisher: Publishes, metrics: Metrics
+        self,
+        config: Config,
+        model: Model,
+        boot: str,
+        ledger: Ledger,
+        publisher: Publishes,
+        metrics: Metrics,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        inputs: Inputs | None = None,
     ) -> None:
-        self._config, self._model, self._boot = config, model, boot
+        """`now_ns`: the clock of frames and deadlines. `inputs`: what the plant says; by default it says nothing."""
+        self.odometer = Odometer(config.belt.speed_mm_s, now_ns())
+        """Where the belt is."""
+        self.paused = False
+        """While it is true, every item goes to the reject bin."""
+        self._config, self._model, self._boot, self._now_ns = config, model, boot, now_ns
         self._ledger, self._publisher, self._metrics = ledger, publisher, metrics
-        self._rules = rules_of(config, model.labels)
-        self._belt: Belt | None = None
-        self._counter = 0
-        self.busy_until_ms = 0.0
-        """When the last decided item has passed its gate, on the clock of `t_ms`."""
+        self._inputs = inputs or Inputs(config, now_ns)
+        self._speed = BeltSpeed(config.belt, self.odometer)
+        self._jury = Jury(config.vote, model, self.odometer, metrics, now_ns)
+        self._rules, self._timetable = rules_of(config, model.labels), Timetable(config, self.odometer)
+        self._clerk = Clerk(config.line, model, boot, self._timetable)
+        self._items: ItemSource | None = None
+        self._last: Frame | None = None
+        self._busy_until_mm = -math.inf
 
     @property
     def ready(self) -> bool:
         """Items can be told from the belt."""
-        return self._belt is not None and self._belt.ready
+        return self._items is not None and self._items.ready
 
     @property
     def blocked(self) -> bool:
         """The camera sees something other than the belt."""
-        return self._belt is not None and self._belt.blocked
+        return self._items is not None and self._items.blocked
+
+    @property
+    def busy(self) -> bool:
+        """A decided item is still on its way to its gate."""
+        return self.odometer.position_mm(self._now_ns()) < self._busy_until_mm
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why the line is not all that it should be, in stable words."""
+        speed = self._speed.problem(self._now_ns())
+        return (*(("blocked-view",) if self.blocked else ()), *((speed,) if speed else ()), *self._inputs.problems)
 
     def handle(self, frame: Frame) -> list[BinDecision]:
-        """Decide and publish the items that are at the line in `frame`."""
-        height, width = frame.image.shape[:2]
-        self._belt = self._belt or Belt(self._config.belt, width, height)
-        self._metrics.took("wait", (time.monotonic_ns() - frame.captured_ns) / 1e6)
+        """Decide and publish the items that are at the line in `frame`; then look at those on their way."""
+        started_ns = self._now_ns()
+        self._metrics.took("wait", (started_ns - frame.captured_ns) / 1e6)
+        self.listen()
         with self._metrics.timed("presence"):
-            crossings = self._belt.see(frame.image, frame.captured_ns)
-        decisions = [self._decide(frame, crossing) for crossing in crossings]
-        self._metrics.frames += 1
-        self._metrics.dropped_frames += max(0, frame.counter - self._counter - 1) if self._counter else 0
-        self._counter = frame.counter
+            self._speed.see(frame.image, frame.captured_ns)
+            view = self._source(frame).see(frame.image, frame.captured_ns)
+        decisions = [made for it in self._jury.agreed_first(view.crossings) if (made := self._decide(frame, it))]
+        with self._metrics.timed("vote"):
+            self._jury.look(frame, view.tracks)
+            self._jury.vote(frame, started_ns + round(self._period_ns(frame) * (1 - SPARE)))
+        self._count(frame, view)
         return decisions
+
+    def listen(self) -> None:
+        """Take in what the plant has told of the belt; also without a frame, for the heartbeat tells it on."""
+        for t_ns, reading in self._inputs.readings.take():
+            self._speed.hear(t_ns, reading)
+
+    def reroute(self, config: Config) -> None:
+        """Take [routing] from here on from this configuration, which names the same bins."""
+        self._rules = rules_of(config, self._model.labels)
 
     def abandon(self, reason: Reason) -> list[BinDecision]:
         """Send every undecided item in view to the reject bin: its pictures end here."""
-        now_ns = time.monotonic_ns()
-        crossings = self._belt.abandon(now_ns) if self._belt else []
+        now_ns = self._now_ns()
+        crossings = self._items.abandon(now_ns) if self._items else ()
         ruling = Ruling(self._rules.reject, reason)
-        self._counter = 0
-        return [self._publish(crossing, ruling, None, now_ns) for crossing in crossings]
+        self._jury.dismiss()
+        self._last = None
+        verdicts = [Verdict(crossing.sighting, ruling, Vote(), now_ns) for crossing in crossings]
+        return [made for verdict in verdicts if (made := self._publish(verdict))]
 
-    def _decide(self, frame: Frame, crossing: Crossing) -> BinDecision:
-        probabilities = self._classify(frame, crossing) if crossing.seen else None
-        age_ms = (time.monotonic_ns() - frame.captured_ns) / 1e6
-        ruling = decide(probabilities, age_ms, self._rules)
-        return self._publish(crossing, ruling, probabilities, frame.captured_ns)
-
-    def _classify(self, frame: Frame, crossing: Crossing) -> dict[str, float]:
-        crop = crop_and_resize(frame.image, self._model.size, crossing.sighting.box, MARGIN)
-        with self._metrics.timed("inference"):
-            row = self._model.classifier(crop[None])[0]
-        return dict(zip(self._model.labels, row.tolist(), strict=True))
-
-    def _publish(
-        self, crossing: Crossing, ruling: Ruling, probabilities: Mapping[str, float] | None, captured_ns: int
-    ) -> BinDecision:
-        with self._metrics.timed("publish"):
-            decision = self._ledger.record(
-                self._boot,
-                crossing.item,
-                lambda seq: self._message(seq, crossing, ruling, probabilities, captured_ns),
+    def _source(self, frame: Frame) -> ItemSource:
+        if self._items is None:
+            height, width = frame.image.shape[:2]
+            self._items = open_items(
+                self._config, width, height, self.odometer, self._ledger.next_seq, self._inputs.triggers.take
             )
+        return self._items
+
+    def _decide(self, frame: Frame, crossing: Crossing) -> BinDecision | None:
+        vote = Vote() if self.paused else self._jury.verdict(frame, crossing)
+        with self._metrics.timed("decide"):
+            ruling = self._ruling(crossing, vote)
+        return self._publish(Verdict(crossing.sighting, ruling, vote, frame.captured_ns))
+
+    def _ruling(self, crossing: Crossing, vote: Vote) -> Ruling:
+        if self.paused or not crossing.known:
+            return Ruling(self._rules.reject, "paused" if self.paused else "unknown-item")
+        lead_ms = {name: self._lead_ms(name, crossing) for name in self._timetable.gates}
+        at = Circumstances(lead_ms, self._inputs.closed, crossing.sighting.touching)
+        return decide(self._clerk.probabilities(vote), self._rules, at)
+
+    def _lead_ms(self, name: str, crossing: Crossing) -> float:
+        """With an unknown speed nothing comes in time: nobody knows when the item is at the gate."""
+        now_ns = self._now_ns()
+        if self._speed.problem(now_ns):
+            return -math.inf
+        return self._timetable.appointment(name, crossing.sighting.mark_mm, now_ns).lead_ms(now_ns / 1e6)
+
+    def _publish(self, verdict: Verdict) -> BinDecision | None:
+        """None: the ledger does not keep it (its `problems` say why), so nobody hears of it; the gates reject."""
+        with self._metrics.timed("publish"):
+            try:
+                decision = self._ledger.record(lambda seq: self._clerk.message(seq, verdict, self._now_ns()))
+            except Unavailable:
+                self._metrics.unpublished += 1
+                return None
             if self._publisher.publish_decision(decision):
                 self._ledger.mark_published(decision.seq)
-                self.busy_until_ms = max(self.busy_until_ms, decision.t_ms + decision.valid_ms)
+                self._busy_until_mm = max(self._busy_until_mm, decision.act_mm + decision.reach_mm)
             else:
                 self._metrics.unpublished += 1
-        self._metrics.took("total", (time.monotonic_ns() - captured_ns) / 1e6)
+        self._metrics.took("total", (self._now_ns() - verdict.captured_ns) / 1e6)
         self._metrics.decisions[decision.bin] += 1
         self._metrics.reasons[decision.reason] += 1
         return decision
 
-    def _message(
-        self,
-        seq: int,
-        crossing: Crossing,
-        ruling: Ruling,
-        probabilities: Mapping[str, float] | None,
-        captured_ns: int,
-    ) -> BinDecision:
-        gate, speed = self._config.gates[ruling.bin], self._config.belt.speed_mm_s
-        past_line_mm = crossing.sighting.position_mm - self._config.belt.line_mm
-        now_ms, captured_ms = time.monotonic_ns() / 1e6, captured_ns / 1e6
-        act_ms = captured_ms + (gate.distance_mm - past_line_mm) / speed * 1000
-        label = max(probabilities, key=probabilities.__getitem__) if probabilities else None
-        return BinDecision(
-            line=self._config.line,
-            boot=self._boot,
-            seq=seq,
-            item=crossing.item,
-            bin=ruling.bin,
-            reason=ruling.reason,
-            label=label,
-            confidence=round(probabilities[label], 4) if probabilities and label else None,
-            probabilities={name: round(p, 4) for name, p in probabilities.items()} if probabilities else None,
-            t_ms=round(now_ms, 3),
-            captured_t_ms=round(captured_ms, 3),
-            act_t_ms=round(act_ms, 3),
-            act_in_ms=round(act_ms - now_ms, 3),
-            valid_ms=round(max(0.0, act_ms - now_ms + gate.reach_ms), 3),
-            x_mm=round(crossing.sighting.x_mm, 1),
-            frames=1 if probabilities else 0,
-            model=self._model.name,
-            captured_at=_utc(now_ms - captured_ms),
-        )
+    def _period_ns(self, frame: Frame) -> float:
+        """From one frame to the next: as the newest two came, or as the camera was asked to."""
+        if self._last is None or frame.counter <= self._last.counter:
+            return 1e9 / self._config.camera.fps
+        return (frame.captured_ns - self._last.captured_ns) / (frame.counter - self._last.counter)
 
-
-def _utc(ago_ms: float) -> str:
-    """The wall clock `ago_ms` ago, ISO 8601, to the millisecond."""
-    return (datetime.now(UTC) - timedelta(milliseconds=ago_ms)).isoformat("T", "milliseconds")
+    def _count(self, frame: Frame, view: View) -> None:
+        self._metrics.frames += 1
+        self._metrics.empty_frames += self._config.items == "frame" and not view.crossings
+        self._metrics.dropped_frames += max(0, frame.counter - self._last.counter - 1) if self._last else 0
+        self._last = frame

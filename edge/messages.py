@@ -1,15 +1,34 @@
 """What goes over MQTT: one frozen type per topic of README's wire format, JSON on the wire."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeVar, get_args
 
 import msgspec
+from msgspec import Meta
 
-SCHEMA = "1.0"
+T = TypeVar("T")
+
+SCHEMA = "1.1"
 """major.minor: a consumer of 1.0 reads every 1.x, for fields are only added within a major version."""
 
-Reason = Literal["classified", "unsure", "late", "blocked-view", "camera-fault", "stopping"]
+Reason = Literal[
+    "classified",
+    "unsure",
+    "late",
+    "blocked-view",
+    "camera-fault",
+    "unknown-item",
+    "rerouted",
+    "paused",
+    "stopping",
+]
 State = Literal["online", "degraded", "stopped", "offline"]
-Outcome = Literal["fired", "expired", "duplicate", "rejected"]
+Outcome = Literal["fired", "expired", "duplicate", "rejected", "unknown"]
+GateState = Literal["ready", "full", "jammed", "safe", "latched"]
+
+OpenReason = Annotated[str, Meta(examples=list(get_args(Reason)))]
+OpenOutcome = Annotated[str, Meta(examples=list(get_args(Outcome)))]
+OpenGateState = Annotated[str, Meta(examples=list(get_args(GateState)))]
+"""On the wire: a later minor version may add words, and a consumer that does not know one goes by the other fields."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +46,10 @@ class BinDecision(Message, frozen=True, kw_only=True):
     seq: int
     """Never reused on this device, also after a restart or crash."""
     item: int
-    """Number of the item since this boot."""
+    """Number of the item: never reused, also across restarts."""
     bin: str
-    reason: Reason
+    reason: OpenReason
+    """`classified`, or why this item goes elsewhere; later minor versions may add words."""
     label: str | None
     """Most probable class; null when the item could not be classified."""
     confidence: float | None
@@ -38,7 +58,7 @@ class BinDecision(Message, frozen=True, kw_only=True):
     """When this was published, on the daemon's monotonic clock, in ms; so are the other `t_ms`."""
     captured_t_ms: float
     act_t_ms: float
-    """When the item's centre is at the gate."""
+    """When the gate is to be commanded: the item's centre is at the gate `dead_ms` later, if the belt's speed stays."""
     act_in_ms: float
     """`act_t_ms` - `t_ms`: for a gate that does not know the clock offset yet."""
     valid_ms: float
@@ -46,11 +66,20 @@ class BinDecision(Message, frozen=True, kw_only=True):
     x_mm: float
     """Centre of the item across the belt, from the left edge of the region of interest as seen along the motion."""
     frames: int
-    """Frames that were classified for this decision."""
+    """Frames that were classified and voted."""
     model: str
     """Bundle id and variant."""
     captured_at: str
     """ISO 8601 UTC, for people."""
+    act_mm: float = 0.0
+    """Reading of the daemon's odometer (a heartbeat's `belt_mm`) at which the item's centre is at the gate."""
+    reach_mm: float = 0.0
+    """So much belt later the gate still moves the item. 0: only the times count."""
+    dead_ms: float = 0.0
+    """From the gate's command to its movement: it is commanded so much before the belt reaches `act_mm`; `act_t_ms`,
+    `act_in_ms` and `valid_ms` have it taken off already."""
+    touching: bool = False
+    """Other things touch it or were seen as one with it: it may be several items, decided as one."""
 
 
 class Answer(Message, frozen=True, kw_only=True):
@@ -61,7 +90,8 @@ class Answer(Message, frozen=True, kw_only=True):
     bin: str
     gate: str
     """Name of the gate, unique on its line."""
-    outcome: Outcome
+    outcome: OpenOutcome
+    """Later minor versions may add words."""
     error_ms: float | None = None
     """For `fired`: actuation time minus the wanted time."""
     detail: str = ""
@@ -69,10 +99,45 @@ class Answer(Message, frozen=True, kw_only=True):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
-    """Every 250 ms of progress; its absence means that nothing is being sorted."""
+    """Every 250 ms of progress, and at once when the belt's speed changed by more than 1 %.
+
+    Its absence means that nothing is being sorted.
+    """
 
     t_ms: float
     state: State
+    belt_mm: float = 0.0
+    """The odometer at `t_ms`: belt travel since this boot."""
+    speed_mm_s: float = 0.0
+    """The belt's speed at `t_ms`; 0: it stands; negative: it runs backwards."""
+
+
+class GateReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained, and the gate's last will: whether a bin can take items now. Decisions go round one that can't."""
+
+    line: str
+    bin: str
+    gate: str
+    """Name of the gate, unique on its line."""
+    state: OpenGateState
+    """`ready`; `full` or `jammed`, as its inputs say; `safe`: no daemon, or no gate; `latched`: waits for a reset."""
+    detail: str = ""
+    """Why, in words."""
+
+
+class BeltReading(msgspec.Struct, frozen=True, kw_only=True):
+    """From an encoder or PLC: how the belt moves. One of the two is given; other fields are ignored."""
+
+    speed_mm_s: float | None = None
+    pulses: int | None = None
+    """A counter that grows with the belt's travel; the line's file says how far one pulse is (`belt.mm_per_pulse`)."""
+
+
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+    """From a photo-eye or PLC: an item is at the sensor now. `{}` will do; other fields are ignored."""
+
+    x_mm: float | None = None
+    """Where across the belt, for a row of sensors."""
 
 
 class Status(Message, frozen=True, kw_only=True):
@@ -110,17 +175,43 @@ class Stats(Message, frozen=True, kw_only=True):
     answers: dict[str, int]
     """By outcome."""
     unpublished: int
-    """Decisions that are in the ledger but were not sent, because the broker was away."""
+    """Decisions that were not sent: the broker was away, or the ledger could not keep them."""
     latency_ms: dict[str, Percentiles]
     """By stage of the way of a frame."""
     latency_mm: dict[str, Percentiles]
     """The same as belt travel."""
     model: str
+    empty_frames: int = 0
+    """With `items = "frame"`: frames that showed the empty belt, and so no item."""
 
 
-def encode(message: Message) -> bytes:
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """From an operator's tool; `{}` or nothing at all will do, other fields are ignored."""
+
+    why: Annotated[str, Meta(max_length=200)] = ""
+    """Who asks, and what for: goes into the log, and into the status while paused."""
+
+
+class Response(Message, frozen=True, kw_only=True):
+    """What became of a command, with its correlation data; a snapshot that succeeded is answered by the JPEG itself."""
+
+    command: str
+    ok: bool
+    detail: str = ""
+    """What was done, or why nothing was."""
+
+
+def encode(message: msgspec.Struct) -> bytes:
     """One message as JSON."""
     return msgspec.json.encode(message)
+
+
+def decode(payload: bytes, kind: type[T]) -> T:
+    """One message from JSON. Raises msgspec.DecodeError; msgspec itself ends deep nesting with a RecursionError."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except RecursionError as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def topic(line: str, *levels: str) -> str:

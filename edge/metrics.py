@@ -19,6 +19,7 @@ class Metrics:
     def __init__(self) -> None:
         self.frames = 0
         self.dropped_frames = 0
+        self.empty_frames = 0
         self.unpublished = 0
         self.decisions: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from typing import Self
 from edge.config import MqttConfig
 from edge.errors import BrokerError
 from edge.mqtt_access import read_access
+from edge.mqtt_properties import Exchange
 from edge.mqtt_session import Arrival, Session, Will
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ STEADY_S = 10.0
 """A session that lasted this long was a good one: the next back-off starts small again."""
 LEAVE_S = 1.0
 """How long a close waits for acknowledgements, and then for the thread, which may hang in the resolver."""
+
+AWAY = "broker-away"
+NO_EXCHANGE = Exchange()
 
 Receive = Callable[[Arrival], None]
 """Runs on the connection's thread; must not block."""
@@ -77,14 +81,23 @@ class Connection:
     def problems(self) -> tuple[str, ...]:
         """What the broker refuses or that it is away, for people; empty when all is well."""
         session = self._session
-        return ("broker-away",) if session is None else tuple(sorted(set(session.refusals.copy().values())))
+        return (AWAY,) if session is None else tuple(sorted(set(session.refusals.copy().values())))
 
     def publish(
-        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, expiry_s: int | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 1,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        exchange: Exchange = NO_EXCHANGE,
     ) -> bool:
         """Write one PUBLISH to the socket in the caller's thread; False, and never sent, when that cannot be done."""
         session = self._session
-        return session is not None and session.publish(topic, payload, qos=qos, retain=retain, expiry_s=expiry_s)
+        return session is not None and session.publish(
+            topic, payload, qos=qos, retain=retain, expiry_s=expiry_s, exchange=exchange
+        )
 
     def close(self) -> None:
         """Wait a moment for acknowledgements and leave normally, without a will. May be called again."""
@@ -182,5 +195,9 @@ class Connection:
 
 
 def full_jitter_s(attempt: int) -> float:
-    """Wait before attempt 0, 1, …: anything up to a bound that doubles, so that a fleet does not knock at once."""
+    """Wait before attempt 0, 1, …: anything up to a bound that doubles, so that a fleet does not knock at once.
+
+    "Full jitter" of M. Brooker, Exponential Backoff And Jitter, AWS Architecture Blog, 2015: of the variants compared
+    there, the one with the fewest calls.
+    """
     return random.uniform(0, min(BACKOFF_CAP_S, BACKOFF_FIRST_S * 2 ** min(attempt, 16)))

@@ -13,23 +13,21 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import BrokerError
-from edge.mqtt_access import Access
+from edge.mqtt_access import ONE_SIDED_TLS, REFUSED_TLS, Access, explain
+from edge.mqtt_properties import Exchange, connect_properties, publish_properties
 
 IN_FLIGHT = 20
 """Unacknowledged publishes at most: the default of brokers, and the bound on what a stalled one still delivers."""
 UNSPECIFIED = 0x80
-ONE_SIDED_TLS = "before any answer; does only one side speak TLS (mqtt.ca_file)?"
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,9 @@ class Arrival(NamedTuple):
     payload: bytes
     retained: bool
     """The broker kept it from before we subscribed."""
+    exchange: Exchange = Exchange()
+    expiry_s: int | None = None
+    """What was left of its message expiry when the broker sent it; None: it keeps."""
 
 
 class Session:
@@ -80,9 +81,11 @@ class Session:
         """Connect and subscribe, within the access's time-out for each of TCP, TLS and MQTT. Raises BrokerError."""
         access = self._access
         try:
-            self._client.connect(access.host, access.port, access.keepalive_s, clean_start=True)
+            self._client.connect(
+                access.host, access.port, access.keepalive_s, clean_start=True, properties=connect_properties()
+            )
         except OSError as error:
-            raise self._error(_explain(error)) from error
+            raise self._error(explain(error)) from error
         deadline = time.monotonic() + access.timeout_s
         self._await(lambda: self._greeting is not None, deadline)
         if self._greeting is not None and self._greeting.is_failure:
@@ -93,12 +96,14 @@ class Session:
                 self._client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in topics])
             self._await(lambda: self._subscribed, deadline)
 
-    def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None) -> bool:
+    def publish(
+        self, topic: str, payload: bytes, *, qos: int, retain: bool, expiry_s: int | None, exchange: Exchange
+    ) -> bool:
         """Write one PUBLISH to the socket; False when it cannot be written now, and then it never is."""
         with self._lock:
             if self.ended or self._client.want_write() or (qos and len(self._in_flight) >= self._window):
                 return False
-            sent = self._client.publish(topic, payload, qos, retain, _expiry(expiry_s))
+            sent = self._client.publish(topic, payload, qos, retain, publish_properties(expiry_s, exchange))
             if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return False
             if qos:
@@ -126,10 +131,15 @@ class Session:
         with contextlib.suppress(OSError):
             self._wake_writer.send(b"\0")
 
+    @property
+    def settled(self) -> bool:
+        """Every publish is acknowledged."""
+        return not self._in_flight
+
     def settle(self, timeout_s: float) -> None:
         """Wait until every publish is acknowledged, while another thread pumps."""
         deadline = time.monotonic() + timeout_s
-        while self._in_flight and not self.ended and time.monotonic() < deadline:
+        while not self.settled and not self.ended and time.monotonic() < deadline:
             time.sleep(0.002)
 
     def leave(self) -> None:
@@ -177,7 +187,7 @@ class Session:
     def _await(self, reached: Callable[[], bool], deadline: float) -> None:
         while not reached():
             if self.ended:
-                raise self._error(f"found '{self.ended}' {ONE_SIDED_TLS}")
+                raise self._error(f"found '{self.ended}' {ONE_SIDED_TLS if self._access.tls is None else REFUSED_TLS}")
             if (left_s := deadline - time.monotonic()) <= 0:
                 raise self._error(f"found no answer within {self._access.timeout_s:g} s")
             self._inbox = [*self.pump(left_s), *self._inbox]
@@ -227,31 +237,12 @@ class Session:
             self.refusals.pop(topic, None)
 
     def _on_message(self, _client: Any, _data: Any, message: MQTTMessage) -> None:
-        self._inbox.append(Arrival(message.topic, bytes(message.payload), message.retain))
+        properties = message.properties
+        exchange = Exchange(getattr(properties, "ResponseTopic", ""), getattr(properties, "CorrelationData", b""))
+        expiry_s = getattr(properties, "MessageExpiryInterval", None)
+        self._inbox.append(Arrival(message.topic, bytes(message.payload), message.retain, exchange, expiry_s))
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any) -> None:
         # paho says "unspecified error" when the connection just broke.
         lost = reason == UNSPECIFIED
         self.ended = self.ended or ("connection lost" if lost else str(reason).lower())
-
-
-@cache
-def _expiry(seconds: int | None) -> Properties | None:
-    """Properties of a PUBLISH that the broker forgets after `seconds`. Shared: paho only reads them."""
-    if seconds is None:
-        return None
-    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.MessageExpiryInterval = seconds
-    return properties
-
-
-def _explain(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"found a certificate that mqtt.ca_file does not vouch for ({error.verify_message})"
-    if isinstance(error, ssl.SSLError):
-        return f"found no TLS there ({error.reason})"
-    if isinstance(error, ConnectionResetError):
-        return f"found '{error.strerror}' {ONE_SIDED_TLS}"
-    if isinstance(error, TimeoutError):
-        return "found no answer; check mqtt.host and mqtt.port"
-    return f"found '{error.strerror or error}'; is the broker running, are mqtt.host and mqtt.port right?"

@@ -1,147 +1,163 @@
-"""Presence: which pixels of a frame are not empty belt, and the boxes of the things they make up."""
+"""Presence: the things in a frame that are not empty belt, and the belt as it slowly changes."""
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
+from edge.config import BeltConfig
+from edge.ends import Belt, refined_ends
+from edge.geometry import Edges, Geometry
+from edge.light import Gains, Light
+from edge.matter import Mask, expected_of, matter_in
+from edge.outline import Outline, Outlines
 from edge.preprocess import Box, Image, halved
+from edge.reference import TEACH_FRAMES, Reference, learnt_from, load_reference
 
-WORK_WIDTH = 320
-"""Frames are looked at in about this width: an item of 25 mm still covers some 100 pixels there."""
-TEACH_FRAMES = 20
-"""Empty-belt reference from the median of so many frames: an item passes each pixel in fewer than half of them."""
-SURE, FAINT = 16.0, 8.0
-"""Differences in grey levels (0-255) beyond the belt's own texture: a thing has a part that is surely not belt, and
-reaches as far as it differs at all (hysteresis, as in Canny 1986). Sensor noise after the blur is under 4."""
-DEVIATIONS = 3.0
-"""A pixel is foreground beyond so many mean deviations of the belt's own texture at that place."""
+WORK_SIDE = 320
+"""Frames are looked at with about so many pixels on their longer side."""
+WORK_ITEM_PX = 4
+"""But with so many across the least item."""
 FOLLOW = 0.02
 """Share of a new frame in the reference where the belt is bare: follows the light within seconds."""
-HEAL = 0.0005
-"""The same everywhere: what lies still or was taught wrongly becomes belt within minutes, a passing item leaves less
-than the noise."""
+EXPECT_EVERY = 8
+"""Frames after which what was followed counts: the light is not that fast, and it costs as much as half a frame."""
+MARGIN_MM = 10.0
+"""Belt around a thing that is not followed: its shadow."""
+STEP_MM = 0.5
+"""A belt that moved less between two frames stands: nothing is learnt from it."""
+STUCK_VIEWS = 4.0
+"""What stays at its place while so many views' lengths of belt pass under it is no item: dirt on the lens."""
+CELL = 8
+"""Side, in working pixels, of the squares for which that is counted."""
+LIT = (0.4, 2.5)
+"""A frame that is darker or brighter than the reference by these factors shows no belt."""
 BLOCKED_SHARE = 0.75
-"""More foreground than this is no item: the light changed or something hangs before the lens."""
+"""Nor does one of which things cover so much."""
 
 
-Mask = NDArray[np.uint8]
-"""(h, w) uint8 at working size, 0 or 255."""
+class Spot(NamedTuple):
+    """A thing in the region of interest."""
 
-
-class Parts(NamedTuple):
-    """The connected things in a frame at working size."""
-
-    boxes: list[Box]
-    areas: list[int]
-    """Pixels of each."""
-    belt: Mask
-    """255 where none of them is."""
-    covered: float
-    """Their share of the view."""
+    edges: Edges
+    several: bool
+    """Its shape is that of several things which touch."""
 
 
 class Presence:
-    """Compares frames with a reference of the empty belt, which it teaches itself and follows where nothing lies."""
+    """Compares frames with a reference of the empty belt: its own, or the one that was taught for this line."""
 
-    def __init__(self, mm_per_px: float, min_item_mm: float, frame_width: int) -> None:
-        self._halvings = max(0, round(math.log2(frame_width / WORK_WIDTH)))
+    def __init__(self, config: BeltConfig, geometry: Geometry, reference: Reference | None = None) -> None:
+        """Knows the belt from `reference`, else from the file of `belt.reference`, else from the first frames.
+
+        Raises ConfigError when the file was not taught for this region of the picture.
+        """
+        width, height = geometry.size
+        self._mm_per_px, self._level, self._view_mm = config.mm_per_px, geometry.level, geometry.view_mm
+        self._halvings = halvings(config, width, height)
         self._shrink = 2**self._halvings
-        work_mm = mm_per_px * self._shrink
-        self._min_area = (min_item_mm / work_mm) ** 2 / 2
-        reach = max(3, round(min_item_mm / work_mm)) | 1
-        self._bridge = cv2.getStructuringElement(cv2.MORPH_RECT, (reach, reach))
-        self._speck = cv2.getStructuringElement(cv2.MORPH_RECT, (3, 3))
+        self._outlines = Outlines(config.mm_per_px * self._shrink, config.min_item_mm, level=geometry.level)
+        self._margin = round(MARGIN_MM / config.mm_per_px / self._shrink)
+        self._size = (height >> self._halvings, width >> self._halvings)
         self._taught: list[Image] = []
-        self._reference: NDArray[np.float32] | None = None
-        self._texture: NDArray[np.float32] | None = None
+        self._learnt = 0
+        self._stuck_mm = np.zeros((-(-self._size[0] // CELL), -(-self._size[1] // CELL)), np.float32)
+        self._belt: NDArray[np.float32] | None = None
         self.blocked = False
-        """Nearly the whole view differs from the belt."""
+        """The frame shows no belt, or hardly any."""
+        if config.reference and reference is None:
+            reference = load_reference(Path(config.reference), geometry.roi, self._size)
+        if reference:
+            self._know(reference)
 
     @property
     def ready(self) -> bool:
         """The empty belt is known."""
-        return self._reference is not None
+        return self._belt is not None
 
-    def boxes(self, frame: Image) -> list[Box]:
-        """Boxes of the items in `frame`, (H, W, 3) uint8 RGB, in its pixels; none while the belt is being taught."""
-        small = self._small(frame)
-        if self._reference is None:
+    def spots(self, region: Image, moved_mm: float) -> list[Spot]:
+        """The things in the region of interest, (H, W, 3) uint8 RGB; none while the belt is being taught.
+
+        `moved_mm`: how far the belt moved since the last frame.
+        """
+        small = halved(region, self._halvings)
+        if self._belt is None:
             self._teach(small)
             return []
-        parts = self._parts(small)
-        self.blocked = parts.covered > BLOCKED_SHARE
-        if self.blocked:
-            self._teach(small)
-            return []
-        self._taught.clear()
-        self._follow(small, parts.belt)
-        large = [box for box, area in zip(parts.boxes, parts.areas, strict=True) if area >= self._min_area]
-        return [Box(*(side * self._shrink for side in box)) for box in merge_overlapping(large)]
-
-    def _small(self, frame: Image) -> Image:
-        return np.asarray(cv2.blur(halved(frame, self._halvings), (3, 3)), np.uint8)
+        gains = self._light.gains(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+        matter = matter_in(_in_light(small, gains), self._expected)
+        outlines = self._outlines.of(matter)
+        covered = sum((o.box.right - o.box.left) * (o.box.bottom - o.box.top) for o in outlines)
+        lit = LIT[0] < float(np.median(gains)) < LIT[1]
+        self.blocked = not lit or covered > BLOCKED_SHARE * matter.things.size
+        if abs(moved_mm) >= STEP_MM:
+            self._learn(small, [o.box for o in outlines] if lit else [Box(0, 0, *self._size[::-1])], abs(moved_mm))
+        belt = Belt(self._reference.colour, gains)
+        return [] if self.blocked else [self._spot(region, belt, matter.things, outline) for outline in outlines]
 
     def _teach(self, small: Image) -> None:
         self._taught.append(small)
-        if len(self._taught) < TEACH_FRAMES:
-            return
-        middle = np.median(self._taught, axis=0)
-        spread = np.median(np.abs(np.asarray(self._taught, np.int16) - middle.astype(np.int16)), axis=0)
-        self._reference, self._texture = middle.astype(np.float32), spread.max(axis=2).astype(np.float32)
-        self._taught.clear()
+        if len(self._taught) == TEACH_FRAMES:
+            self._know(learnt_from(self._taught))
+            self._taught.clear()
 
-    def _parts(self, small: Image) -> Parts:
-        """What is not belt, as connected parts."""
-        assert self._reference is not None
-        assert self._texture is not None
-        reference = cv2.convertScaleAbs(self._reference)
-        red, green, blue = cv2.split(cv2.absdiff(small, reference))
-        difference = cv2.max(cv2.max(red, green), blue)
-        beyond = cv2.subtract(difference, cv2.convertScaleAbs(self._texture, alpha=DEVIATIONS))
-        faint = cv2.morphologyEx(self._beyond(beyond, FAINT), cv2.MORPH_CLOSE, self._bridge)
-        return _parts_with(np.asarray(faint, np.uint8), self._beyond(beyond, SURE))
+    def _know(self, reference: Reference) -> None:
+        self._texture = reference.texture
+        self._belt = reference.colour.astype(np.float32)
+        self._expect()
 
-    def _beyond(self, difference: MatLike, limit: float) -> Mask:
-        """Where a difference is above the limit, but for single pixels."""
-        _, above = cv2.threshold(difference, limit, 255, cv2.THRESH_BINARY)
-        return np.asarray(cv2.morphologyEx(above, cv2.MORPH_OPEN, self._speck), np.uint8)
+    def _expect(self) -> None:
+        assert self._belt is not None
+        self._reference = Reference(np.asarray(cv2.convertScaleAbs(self._belt), np.uint8), self._texture)
+        self._light = Light(cv2.cvtColor(self._reference.colour, cv2.COLOR_RGB2GRAY))
+        self._expected = expected_of(self._reference)
 
-    def _follow(self, small: Image, belt: Mask) -> None:
-        assert self._reference is not None
-        cv2.accumulateWeighted(small, self._reference, HEAL)
-        cv2.accumulateWeighted(small, self._reference, FOLLOW, belt)
+    def _learn(self, small: Image, things: list[Box], moved_mm: float) -> None:
+        """Follow the light where the belt is bare, and take for belt what is stuck to the lens."""
+        assert self._belt is not None
+        cv2.accumulateWeighted(small, self._belt, FOLLOW, _outside(things, self._size, self._margin))
+        bare = cv2.resize(_outside(things, self._size, 0), self._stuck_mm.shape[::-1], interpolation=cv2.INTER_AREA)
+        self._stuck_mm = np.where(bare > 0, 0, self._stuck_mm + moved_mm).astype(np.float32)
+        stuck = (self._stuck_mm > STUCK_VIEWS * self._view_mm).astype(np.uint8)
+        if stuck.any():
+            stuck = np.asarray(cv2.dilate(stuck, np.ones((3, 3), np.uint8)), np.uint8)  # its rim lies in half-bare ones
+            there = cv2.resize(stuck, self._size[::-1], interpolation=cv2.INTER_NEAREST) > 0
+            self._belt[there] = small[there]
+            self._stuck_mm[stuck > 0] = 0
+        self._learnt += 1
+        if self._learnt % EXPECT_EVERY == 0:
+            self._expect()
 
-
-def _parts_with(faint: Mask, sure: Mask) -> Parts:
-    """The connected parts of `faint` that hold a pixel of `sure`."""
-    # 16-bit labels and take() in clip mode cost 0.2 ms instead of 0.5.
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(faint, ltype=cv2.CV_16U)
-    kept = np.zeros(len(stats), bool)
-    kept[labels[sure > 0]] = True
-    kept[0] = False  # what lies outside every part
-    belt = np.take(np.where(kept, 0, 255).astype(np.uint8), np.asarray(labels), mode="clip")
-    rows = stats[kept].tolist()
-    boxes = [Box(left, top, left + width, top + height) for left, top, width, height, _ in rows]
-    areas = [row[cv2.CC_STAT_AREA] for row in rows]
-    return Parts(boxes, areas, belt, sum(areas) / faint.size)
+    def _spot(self, region: Image, belt: Belt, things: Mask, outline: Outline) -> Spot:
+        box, shrink = outline.box, self._shrink
+        if self._level:
+            left, right = refined_ends(region, belt, things, box, shrink, self._mm_per_px)
+            return Spot((left, box.top * shrink, right, box.bottom * shrink), outline.several)
+        turned = Box(box.top, box.left, box.bottom, box.right)
+        top, bottom = refined_ends(region.swapaxes(0, 1), things.T, turned, shrink, self._mm_per_px)
+        return Spot((box.left * shrink, top, box.right * shrink, bottom), outline.several)
 
 
-def merge_overlapping(boxes: list[Box]) -> list[Box]:
-    """Join boxes that share pixels until none do: a ring and what lies in it are one item."""
-    merged: list[Box] = []
-    for box in boxes:
-        grown = box
-        while touching := next((other for other in merged if _overlap(grown, other)), None):
-            merged.remove(touching)
-            grown = Box(*map(min, grown[:2], touching[:2]), *map(max, grown[2:], touching[2:]))
-        merged.append(grown)
-    return merged
+def halvings(config: BeltConfig, width: int, height: int) -> int:
+    """How often a region of interest is halved to be looked at."""
+    for_speed = round(math.log2(max(width, height) / WORK_SIDE))
+    for_items = math.floor(math.log2(config.min_item_mm / config.mm_per_px / WORK_ITEM_PX))
+    return max(0, min(for_speed, for_items))
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    across = one.left < other.right and other.left < one.right
-    return across and one.top < other.bottom and other.top < one.bottom
+def _in_light(small: Image, gains: Gains) -> Image:
+    """The frame as it would look in the light of the reference."""
+    height, width = small.shape[:2]
+    factors = np.repeat(1 / gains[:, None], width * 3, axis=1)
+    return np.asarray(cv2.multiply(small.reshape(height, -1), factors, dtype=cv2.CV_8U), np.uint8).reshape(small.shape)
+
+
+def _outside(boxes: list[Box], size: tuple[int, int], margin: int) -> Mask:
+    """255 where no box is within `margin`."""
+    mask = np.full(size, 255, np.uint8)
+    for left, top, right, bottom in boxes:
+        mask[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin] = 0
+    return mask

@@ -3,25 +3,30 @@
 import logging
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
+from paho.mqtt.client import topic_matches_sub
 
 from edge.config import MqttConfig
-from edge.messages import Answer, BinDecision, Heartbeat, Stats, Status, encode, topic
+from edge.messages import BinDecision, Heartbeat, Stats, Status, decode, encode, topic
 from edge.mqtt import Connection, monotonic_ms
 from edge.mqtt_session import Arrival, Will
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Receive = Callable[[Arrival], None]
+"""Runs on the connection's thread and must not block. A msgspec.DecodeError out of it marks the message malformed."""
 
 
 class Publisher:
     """The daemon's side of the wire format.
 
     A decision is written to the socket in the caller's thread or not at all: the ledger is the memory, there is no
-    queue. `on_answer` runs on the connection's thread and must not block.
+    queue. What others say is handed to `on`: topic levels below the line ("answer", "gate/+") to what takes it.
     """
 
     def __init__(
@@ -30,22 +35,22 @@ class Publisher:
         line: str,
         boot: str,
         *,
-        on_answer: Callable[[Answer], None],
+        on: Mapping[str, Receive],
         now_ms: Callable[[], float] = monotonic_ms,
     ) -> None:
         """Connects on `connect`; `now_ms` is the clock of the messages' `t_ms`. Raises ConfigError."""
         self._line = line
-        self._on_answer = on_answer
+        self._on = {topic(line, levels): receive for levels, receive in on.items()}
         self._now_ms = now_ms
         self._status: Status | None = None
         self._status_sent = False
         self._status_lock = threading.Lock()
-        self._malformed_seen = False
+        self._malformed_seen: set[str] = set()
         offline = Status(line=line, boot=boot, state="offline")
         self._connection = Connection(
             config,
             f"sortline-{line}",
-            topics=(topic(line, "answer"),),
+            topics=tuple(self._on),
             on_message=self._receive,
             on_return=self._repeat_status,
             will=Will(topic(line, "status"), encode(offline)),
@@ -112,11 +117,20 @@ class Publisher:
         return self._status_sent
 
     def _receive(self, arrival: Arrival) -> None:
-        try:
-            answer = msgspec.json.decode(arrival.payload, type=Answer)
-        except msgspec.DecodeError as error:
-            if not self._malformed_seen:
-                self._malformed_seen = True
-                log.warning("malformed answer dropped on %s: %s", arrival.topic, error)
-            return
-        self._on_answer(answer)
+        for pattern, receive in self._on.items():
+            if topic_matches_sub(pattern, arrival.topic):
+                try:
+                    receive(arrival)
+                except msgspec.DecodeError as error:
+                    self._drop_malformed(pattern, arrival, error)
+
+    def _drop_malformed(self, pattern: str, arrival: Arrival, error: msgspec.DecodeError) -> None:
+        """Said once a subscription: whoever sends rubbish sends it at every item."""
+        if pattern not in self._malformed_seen:
+            self._malformed_seen.add(pattern)
+            log.warning("malformed message dropped on %s: %s; further ones are not logged", arrival.topic, error)
+
+
+def decoded(kind: type[T], use: Callable[[T], None]) -> Receive:
+    """For `on`: decode the payload as a `kind` and hand it to `use`."""
+    return lambda arrival: use(decode(arrival.payload, kind))

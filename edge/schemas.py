@@ -11,12 +11,26 @@ from typing import Any
 import msgspec
 
 from edge import messages
-from edge.messages import SCHEMA, Answer, BinDecision, Heartbeat, Message, Stats, Status
+from edge.messages import (
+    SCHEMA,
+    Answer,
+    BeltReading,
+    BinDecision,
+    Command,
+    GateReport,
+    Heartbeat,
+    Message,
+    Response,
+    Stats,
+    Status,
+    Trigger,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
 VERSIONS = rf"^{SCHEMA.partition('.')[0]}\.[0-9]+$"
 """A consumer of 1.0 reads every 1.x."""
+VERSION_FIELD = {"type": "string", "pattern": VERSIONS, "description": "Major and minor version."}
 
 
 @dataclass(frozen=True)
@@ -26,7 +40,7 @@ class Channel:
     name: str
     address: str
     """Topic with its variable levels in braces."""
-    message: type[Message]
+    message: type[msgspec.Struct]
     from_daemon: bool
     qos: int
     retained: bool
@@ -38,10 +52,18 @@ CHANNELS = (
     Channel("heartbeat", "sortline/{line}/heartbeat", Heartbeat, from_daemon=True, qos=0, retained=False),
     Channel("status", "sortline/{line}/status", Status, from_daemon=True, qos=1, retained=True),
     Channel("stats", "sortline/{line}/stats", Stats, from_daemon=True, qos=1, retained=True),
+    Channel("belt", "sortline/{line}/belt", BeltReading, from_daemon=False, qos=0, retained=False),
+    Channel("gate", "sortline/{line}/gate/{bin}", GateReport, from_daemon=False, qos=1, retained=True),
+    Channel("trigger", "sortline/{line}/trigger", Trigger, from_daemon=False, qos=1, retained=False),
+    Channel("command", "sortline/{line}/command/{command}", Command, from_daemon=False, qos=1, retained=False),
+    Channel(
+        "response", "sortline/{line}/command/{command}/response", Response, from_daemon=True, qos=1, retained=False
+    ),
 )
 PARAMETERS = {
     "line": "Name of the sorting line, as its configuration says.",
     "bin": "Where items go; one gate serves one bin.",
+    "command": "pause, resume, reload or snapshot.",
 }
 
 
@@ -55,15 +77,20 @@ def write_schemas(folder: Path) -> list[Path]:
     return [folder / name for name in documents]
 
 
-def json_schema(message: type[Message]) -> dict[str, Any]:
+def json_schema(message: type[msgspec.Struct]) -> dict[str, Any]:
     """The JSON Schema 2020-12 of one message; its descriptions are the docstrings of the type and its fields."""
     (reference,), parts = msgspec.json.schema_components([message], ref_template="#/$defs/{name}")
     root = parts.pop(message.__name__)
     assert reference == {"$ref": f"#/$defs/{message.__name__}"}
     for name, part in {message.__name__: root, **parts}.items():
         _describe(part, getattr(messages, name))
-    root["required"] = list(root["properties"])  # all are always sent, defaults or not
-    root["properties"]["schema"] = {"type": "string", "pattern": VERSIONS, "description": "Major and minor version."}
+    if issubclass(message, Message):  # but an encoder or a photo-eye need not know our format
+        root["required"] = list(root["properties"])  # all are always sent, defaults or not
+        root["properties"]["schema"] = {
+            "type": "string",
+            "pattern": VERSIONS,
+            "description": "Major and minor version.",
+        }
     document = {"$schema": DIALECT, "$id": f"sortline/{SCHEMA}/{message.__name__}", **root}
     return {**document, "$defs": parts} if parts else document
 

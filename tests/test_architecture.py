@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 OURS = {"train", "export", "edge", "tests"}
 HEAVY = {"keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx", "sklearn", "matplotlib", "pandas"}
 DEMO_EXTRA = {"rich", "iotcore"}
+GATE_EXTRA = {"gpiozero", "pymodbus"}
 DEVICE = {"numpy", "cv2", "paho", "msgspec", "typer", "cryptography", "onnxruntime"}
 SLOW = {"numpy", "cv2", "paho", "cryptography", "onnxruntime", "rich"}
 DEMO_MODULES = {"edge.demo"}
@@ -73,8 +74,8 @@ def test_edge_names_no_package_of_training_or_export() -> None:
 
 
 def test_edge_imports_only_what_pyproject_installs_on_a_device() -> None:
-    """Beside the standard library: the base dependencies, onnxruntime of the extra cpu or gpu, and those of demo."""
-    allowed = DEVICE | DEMO_EXTRA | {"edge"} | set(sys.stdlib_module_names)
+    """Beside the standard library: base dependencies, onnxruntime of the extra cpu or gpu, those of gate and demo."""
+    allowed = DEVICE | DEMO_EXTRA | GATE_EXTRA | {"edge"} | set(sys.stdlib_module_names)
 
     strange = {module_name(path): imported(path) - allowed for path in files_of("edge")}
 
@@ -82,10 +83,10 @@ def test_edge_imports_only_what_pyproject_installs_on_a_device() -> None:
 
 
 def test_every_module_of_edge_is_imported_where_tensorflow_is_absent() -> None:
-    """All of edge but the demo's view loads where nothing of train, export and demo can be imported."""
+    """All of edge but the demo's view loads where nothing of train, export, gate and demo can be imported."""
     modules = [module_name(path) for path in files_of("edge") if module_name(path) not in DEMO_MODULES]
 
-    run_python(IMPORT_WITHOUT.format(absent=HEAVY | DEMO_EXTRA | {"train", "export"}, modules=modules))
+    run_python(IMPORT_WITHOUT.format(absent=HEAVY | DEMO_EXTRA | GATE_EXTRA | {"train", "export"}, modules=modules))
 
 
 def test_the_demo_needs_only_its_own_extra() -> None:

@@ -98,9 +98,9 @@ def lamp_light(rng: np.random.Generator, look: Look, shape: tuple[int, int]) -> 
     return np.asarray(cv2.merge([wide * factor for factor in look.lamp]).clip(0, 255), np.uint8)
 
 
-def illuminate(picture: Picture, light: Picture) -> Picture:
-    """``picture`` under ``light``."""
-    return np.asarray(cv2.multiply(picture, light, scale=1 / 128), np.uint8)
+def illuminate(picture: Picture, light: Picture, factor: float = 1.0) -> Picture:
+    """``picture`` under ``light``, ``factor`` times as bright."""
+    return np.asarray(cv2.multiply(picture, light, scale=factor / 128), np.uint8)
 
 
 def sensor_noise(rng: np.random.Generator, look: Look, values: int) -> NDArray[np.int8]:

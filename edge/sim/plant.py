@@ -13,7 +13,8 @@ import msgspec
 
 from edge.errors import Unavailable
 from edge.frames import shared_memory_folder
-from edge.sim.play import SceneSettings, Truth
+from edge.sim.play import Truth
+from edge.sim.settings import SceneSettings
 
 LINE = "demo"
 REJECT = "reject"
@@ -43,6 +44,7 @@ port = {port}
 
 [ledger]
 path = "ledger.db"
+rows = 10000
 """
 GATE = """
 [gates.{bin}]

@@ -10,36 +10,12 @@ import msgspec
 
 from edge.frames import FrameWriter
 from edge.sim.scene import Scene
+from edge.sim.settings import SceneSettings
 
-FPS = 30.0
 EMPTY_S = 1.5
 """The scene's beginning that no item has entered yet: it is what an empty belt looks like."""
 SETTLE_S = 1.0
 """Empty belt after the last item has left the view."""
-
-
-class SceneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a scene is made from; the same settings give the same pictures."""
-
-    items: int = 40
-    seed: int = 0
-    width_px: int = 640
-    height_px: int = 480
-    mm_per_px: float = 1.0
-    speed_mm_s: float = 400.0
-    line_mm: float = 320.0
-    """Where the truth says when an item crosses, from the upstream edge of the view."""
-
-    def scene(self) -> Scene:
-        """The scene."""
-        return Scene(
-            self.items,
-            seed=self.seed,
-            width_px=self.width_px,
-            height_px=self.height_px,
-            mm_per_px=self.mm_per_px,
-            speed_mm_s=self.speed_mm_s,
-        )
 
 
 class TrueItem(msgspec.Struct, frozen=True):
@@ -70,9 +46,9 @@ def main() -> None:
     began = threading.Event()
     threading.Thread(target=_await_begin, args=(began,), name="await-begin", daemon=True).start()
     with FrameWriter(Path(sys.argv[2]), settings.width_px, settings.height_px) as writer:
-        _play(scene, writer, EMPTY_S, began)
+        _play(scene, settings.fps, writer, EMPTY_S, began)
         print(msgspec.json.encode(_truth(scene, settings, time.monotonic())).decode(), flush=True)
-        _play(scene, writer, scene.duration_s + SETTLE_S, None)
+        _play(scene, settings.fps, writer, scene.duration_s + SETTLE_S, None)
 
 
 def _await_begin(began: threading.Event) -> None:
@@ -89,16 +65,16 @@ def _truth(scene: Scene, settings: SceneSettings, start_s: float) -> Truth:
     return Truth(tuple(items), (start_s + scene.duration_s + SETTLE_S) * 1000)
 
 
-def _play(scene: Scene, writer: FrameWriter, duration_s: float, began: threading.Event | None) -> None:
+def _play(scene: Scene, fps: float, writer: FrameWriter, duration_s: float, began: threading.Event | None) -> None:
     """Show the first `duration_s` of a scene, once, or over and over until `began`; a late frame is skipped."""
     start_s, number = time.monotonic(), 0
     while not (began and began.is_set()):
-        at_s = number / FPS
+        at_s = number / fps
         if began is None and at_s > duration_s:
             return
         time.sleep(max(0.0, start_s + at_s - time.monotonic()))
         writer.write(scene.frame(at_s % duration_s if began else at_s), round((start_s + at_s) * 1e9))
-        number = max(number + 1, int((time.monotonic() - start_s) * FPS))
+        number = max(number + 1, int((time.monotonic() - start_s) * fps))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,11 @@ def stamp(sprite: Sprite, *, shadow_px: float, darkness: float, smear_px: float)
     return Stamp(keep=smear(light, smear_px), add=smear(add, smear_px)), border
 
 
+def moved(item: Stamp, by_px: float) -> Stamp:
+    """``item`` a part of a pixel, 0 to 1, further to the right."""
+    return Stamp(_between(item.keep, by_px), _between(item.add, by_px)) if by_px else item
+
+
 def press(picture: Picture, item: Stamp, left: int, top: int) -> None:
     """Put ``item`` on ``picture`` in place; what lies outside is cut off."""
     height, width = item.keep.shape[:2]
@@ -77,6 +82,11 @@ def press(picture: Picture, item: Stamp, left: int, top: int) -> None:
     inner = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
     under = cv2.multiply(picture[rows, cols], item.keep[inner], scale=1 / 255)
     picture[rows, cols] = cv2.add(under, item.add[inner])
+
+
+def _between(layer: Picture, by_px: float) -> Picture:
+    before = np.concatenate([layer[:, :1], layer[:, :-1]], axis=1)
+    return np.asarray(cv2.addWeighted(layer, 1 - by_px, before, by_px, 0), np.uint8)
 
 
 def _shifted(opacity: NDArray[np.uint8], by: float) -> NDArray[np.uint8]:

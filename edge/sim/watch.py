@@ -5,10 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Self
 
-import msgspec
-
 from edge.config import MqttConfig
-from edge.messages import Answer, BinDecision, Status, topic
+from edge.messages import Answer, BinDecision, Status, decode, topic
 from edge.metrics import percentiles
 from edge.mqtt import Connection
 from edge.mqtt_session import Arrival
@@ -65,11 +63,11 @@ class Watch:
     def _receive(self, arrival: Arrival) -> None:
         kind, payload = arrival.topic.split("/")[2], arrival.payload
         if kind == "decision":
-            self.decisions.append(msgspec.json.decode(payload, type=BinDecision))
+            self.decisions.append(decode(payload, BinDecision))
         elif kind == "answer":
-            self.answers.append(msgspec.json.decode(payload, type=Answer))
+            self.answers.append(decode(payload, Answer))
         else:
-            self.statuses.append(msgspec.json.decode(payload, type=Status).state)
+            self.statuses.append(decode(payload, Status).state)
         self.changed.set()
 
 

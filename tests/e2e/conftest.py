@@ -43,7 +43,7 @@ class Works(NamedTuple):
         """All decisions in the daemon's ledger, in the order of their numbers."""
         path = self.plant.config_path.with_name("ledger.db")
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT seq, item, published, outcome, decision FROM ring ORDER BY seq").fetchall()
+            rows = db.execute("SELECT seq, item, published, outcome, decision FROM decisions ORDER BY seq").fetchall()
         return [Row(seq, item, bool(sent), outcome, json.loads(made)) for seq, item, sent, outcome, made in rows]
 
     def wait_for(self, reached: Callable[[], bool], timeout_s: float = ITEM_S) -> None:

@@ -11,7 +11,7 @@ CLASSES = {"kitchen", "recyclable", "other", "hazardous"}
 def test_eval_judges_the_shipped_bundle_with_or_without_a_manifest(tmp_path: Path) -> None:
     """`train eval BUNDLE DATASET` gives figures per class, whether there is a manifest or not."""
     photos = tmp_path / "rendered"
-    run("edge.sim", "dataset", str(photos), "--per-class", "14", "--seed", "5")
+    run("edge", "sim", "dataset", str(photos), "--per-class", "14", "--seed", "5")
 
     with_manifest = evaluate(photos)
     (photos / "manifest.csv").unlink()

@@ -14,9 +14,11 @@ import msgspec
 import pytest
 
 from edge.bundle import open_bundle
-from edge.config import Config, load_config
-from edge.messages import Answer, BinDecision
-from edge.sim.play import SceneSettings, Truth
+from edge.config import Config
+from edge.config_file import load_config
+from edge.messages import SCHEMA, Answer, BinDecision
+from edge.sim.play import Truth
+from edge.sim.settings import SceneSettings
 from edge.sim.watch import Score, match, score
 
 ITEMS = 20
@@ -113,7 +115,13 @@ def test_all_that_is_sent_is_as_the_schemas_say(day: Day) -> None:
     for message in day.heard:
         jsonschema.validate(json.loads(message.payload), schemas[message.topic.split("/")[2]])
 
-    assert {message.topic.split("/")[2] for message in day.heard} == set(schemas)
+    assert {message.topic.split("/")[2] for message in day.heard} >= {
+        "decision",
+        "answer",
+        "heartbeat",
+        "status",
+        "stats",
+    }
 
 
 def test_every_item_gets_exactly_one_decision(day: Day) -> None:
@@ -137,7 +145,7 @@ def test_the_gate_of_its_bin_fires_every_decision(day: Day) -> None:
     }
     for answer in day.answers:
         assert answer.error_ms is not None
-        assert 0 <= answer.error_ms < day.config.gates[answer.bin].reach_ms
+        assert 0 <= answer.error_ms < day.config.gates[answer.bin].reach_mm / day.config.belt.speed_mm_s * 1000
 
 
 def test_decisions_go_to_the_topic_of_their_bin(day: Day) -> None:
@@ -159,11 +167,11 @@ def test_decisions_say_all_that_was_promised(day: Day) -> None:
 
     for raw in [json.loads(heard.payload) for heard in day.heard if "/decision/" in heard.topic]:
         assert {name: type(raw.get(name)) for name in FIELDS} == FIELDS
-        assert (raw["schema"], raw["line"], raw["model"]) == ("1.0", "demo", day.model)
+        assert (raw["schema"], raw["line"], raw["model"]) == (SCHEMA, "demo", day.model)
         assert set(raw["probabilities"]) == labels
         assert sum(raw["probabilities"].values()) == pytest.approx(1, abs=0.001)
         assert raw["confidence"] == raw["probabilities"][raw["label"]] == max(raw["probabilities"].values())
-        assert raw["bin"] == {"classified": raw["label"], "unsure": "reject"}[raw["reason"]]
+        assert raw["bin"] == {"classified": raw["label"], "unsure": "reject", "unknown-item": "reject"}[raw["reason"]]
         assert raw["act_in_ms"] == pytest.approx(raw["act_t_ms"] - raw["t_ms"], abs=0.01)
         assert raw["captured_t_ms"] < raw["t_ms"] < raw["act_t_ms"] <= raw["t_ms"] + raw["valid_ms"]
         assert raw["frames"] >= 1

@@ -1,6 +1,10 @@
 """What the tests of the device share: a tiny bundle, rendered belts, and files of a line."""
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +164,31 @@ def line_file(tmp_path: Path) -> Callable[..., Path]:
             f'line = "l1"\nbundle = "{bundle}"\n'
             f'[camera]\nsource = "{source}"\nfps = {FPS * HASTE}\n{camera}\n'
             f'[belt]\ndirection = "right"\nspeed_mm_s = {SPEED_MM_S * HASTE}\nmm_per_px = {MM_PER_PX}\nline_mm = 320\n'
-            f'[ledger]\npath = "ledger.db"\n[mqtt]\nport = {port}\n{gates}{more}\n'
+            f'[ledger]\npath = "ledger.db"\nrows = 1000\n[mqtt]\nport = {port}\n{gates}{more}\n'
         )
         return path
 
     return write
+
+
+@pytest.fixture
+def a_gate() -> Callable[..., Any]:
+    """`python -m edge gate` on line l1's bin recyclable: enter with a broker and further options."""
+
+    @contextmanager
+    def run(broker: Any, *options: str) -> Iterator["subprocess.Popen[str]"]:
+        command = [sys.executable, "-m", "edge", "gate", "--line", "l1", "--bin", "recyclable"]
+        with subprocess.Popen(
+            [*command, "--port", str(broker.port), *options],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return run

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.belt import Belt, Crossing
+from edge.belt import Belt
 from edge.config import BeltConfig
 from edge.errors import ConfigError
+from edge.odometer import Odometer
 from edge.preprocess import Image
+from edge.sightings import Crossing
 from edge.sim.scene import Scene
 
 WIDTH, HEIGHT = 320, 240
@@ -40,45 +42,47 @@ def test_every_item_crosses_once_in_time_and_place(
     scene: Scene, film: list[tuple[float, Image]], direction: str
 ) -> None:
     """Whichever way the belt runs: one crossing per item, at the frame after its true crossing, at its place across."""
-    belt = Belt(settings(direction), *turned_size(direction))
+    belt = Belt(settings(direction), *turned_size(direction), Odometer(SPEED_MM_S, 0))
 
     crossings = list(crossings_in(belt, ((t, TURNED[direction](frame)) for t, frame in film)))
 
-    assert [crossing.item for _, crossing in crossings] == sorted({crossing.item for _, crossing in crossings})
+    assert [crossing.sighting.item for _, crossing in crossings] == list(range(1, len(scene.items) + 1))
     assert len(crossings) == len(scene.items)
     for item, (t_s, crossing) in zip(scene.items, crossings, strict=True):
         late_s = t_s - scene.crosses_s(item, LINE_MM)
-        assert late_s == pytest.approx(0, abs=0.08), item
-        past_mm = crossing.sighting.position_mm - LINE_MM
-        assert past_mm == pytest.approx(late_s * SPEED_MM_S, abs=25), item
-        assert crossing.sighting.x_mm == pytest.approx(item.y_mm, abs=25), item
+        assert late_s == pytest.approx(0, abs=0.06), item
+        mark_mm = scene.crosses_s(item, LINE_MM) * SPEED_MM_S
+        assert crossing.sighting.mark_mm == pytest.approx(mark_mm, abs=12), item
+        assert crossing.sighting.x_mm == pytest.approx(item.y_mm, abs=12), item
         assert crossing.seen
 
 
 def test_a_crossing_names_the_items_pixels(scene: Scene, film: list[tuple[float, Image]]) -> None:
     """The box holds the item, to be cut out and classified: its extents are the truth's."""
-    belt = Belt(settings("right"), WIDTH, HEIGHT)
+    belt = Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0))
 
     crossings = list(crossings_in(belt, film))
 
     for item, (_, crossing) in zip(scene.items, crossings, strict=True):
         box = crossing.sighting.box
-        assert (box.right - box.left) * MM_PER_PX == pytest.approx(item.length_mm, abs=45), item
-        assert (box.bottom - box.top) * MM_PER_PX == pytest.approx(item.width_mm, abs=45), item
+        assert (box.right - box.left) * MM_PER_PX == pytest.approx(item.length_mm, abs=30), item
+        assert (box.bottom - box.top) * MM_PER_PX == pytest.approx(item.width_mm, abs=30), item
 
 
 def test_a_region_of_interest_shifts_boxes_and_positions(scene: Scene, film: list[tuple[float, Image]]) -> None:
     """Boxes are in the frame's pixels, positions count from the region's edge, what is outside is unseen."""
     left, top = 40, 30
     framed = ((t, bordered(frame, left, top)) for t, frame in film)
-    belt = Belt(settings("right", roi=(left, top, WIDTH, HEIGHT)), WIDTH + 2 * left, HEIGHT + 2 * top)
-    plain = list(crossings_in(Belt(settings("right"), WIDTH, HEIGHT), film))
+    belt = Belt(
+        settings("right", roi=(left, top, WIDTH, HEIGHT)), WIDTH + 2 * left, HEIGHT + 2 * top, Odometer(SPEED_MM_S, 0)
+    )
+    plain = list(crossings_in(Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0)), film))
 
     shifted = list(crossings_in(belt, framed))
 
     assert len(shifted) == len(scene.items)
     for (_, one), (_, other) in zip(plain, shifted, strict=True):
-        assert other.sighting.position_mm == pytest.approx(one.sighting.position_mm, abs=1)
+        assert other.sighting.mark_mm == pytest.approx(one.sighting.mark_mm, abs=1)
         assert other.sighting.x_mm == pytest.approx(one.sighting.x_mm, abs=1)
         assert other.sighting.box == pytest.approx(
             (
@@ -98,12 +102,12 @@ def test_an_item_that_is_hidden_at_the_line_crosses_unseen(scene: Scene, film: l
     empty = Scene(0, seed=5, width_px=WIDTH, height_px=HEIGHT, mm_per_px=MM_PER_PX, speed_mm_s=SPEED_MM_S)
     hidden = ((t, empty.frame(t) if crosses_s - 0.2 < t < crosses_s + 0.2 else frame) for t, frame in film)
 
-    crossings = list(crossings_in(Belt(settings("right"), WIDTH, HEIGHT), hidden))
+    crossings = list(crossings_in(Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0)), hidden))
 
     at_line = nearest(crossings, crosses_s)
     assert not at_line.seen
-    assert at_line.sighting.position_mm == pytest.approx(LINE_MM, abs=40)
-    assert Counter(crossing.item for _, crossing in crossings).most_common(1)[0][1] == 1
+    assert at_line.sighting.mark_mm == pytest.approx(crosses_s * SPEED_MM_S, abs=6)
+    assert Counter(crossing.sighting.item for _, crossing in crossings).most_common(1)[0][1] == 1
 
 
 def test_a_blocked_view_decides_what_it_had_seen(scene: Scene, film: list[tuple[float, Image]]) -> None:
@@ -111,7 +115,7 @@ def test_a_blocked_view_decides_what_it_had_seen(scene: Scene, film: list[tuple[
     crosses_s = scene.crosses_s(scene.items[2], LINE_MM)
     white = np.full((HEIGHT, WIDTH, 3), 250, np.uint8)
     until = [(t, white if t > crosses_s - 0.2 else frame) for t, frame in film if t < crosses_s + 0.2]
-    belt = Belt(settings("right"), WIDTH, HEIGHT)
+    belt = Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0))
 
     crossings = list(crossings_in(belt, until))
 
@@ -122,7 +126,7 @@ def test_a_blocked_view_decides_what_it_had_seen(scene: Scene, film: list[tuple[
 def test_abandoned_items_are_given_out_once(scene: Scene, film: list[tuple[float, Image]]) -> None:
     """When the camera fails, each undecided item in view comes out once, unseen, where the belt has carried it."""
     crosses_s = scene.crosses_s(scene.items[2], LINE_MM)
-    belt = Belt(settings("right"), WIDTH, HEIGHT)
+    belt = Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0))
     decided = [
         crossing for _, crossing in crossings_in(belt, [(t, frame) for t, frame in film if t < crosses_s - 0.15])
     ]
@@ -131,14 +135,15 @@ def test_abandoned_items_are_given_out_once(scene: Scene, film: list[tuple[float
 
     assert left
     assert not any(crossing.seen for crossing in left)
-    assert not {crossing.item for crossing in left} & {crossing.item for crossing in decided}
-    assert min(abs(crossing.sighting.position_mm - LINE_MM) for crossing in left) < 60
-    assert belt.abandon(round(crosses_s * 1e9)) == []
+    numbers = [crossing.sighting.item for crossing in (*left, *decided)]
+    assert len(set(numbers)) == len(numbers)
+    assert min(abs(crossing.sighting.mark_mm - crosses_s * SPEED_MM_S) for crossing in left) < 6
+    assert belt.abandon(round(crosses_s * 1e9)) == ()
 
 
 def test_a_glint_in_one_frame_is_no_item(film: list[tuple[float, Image]]) -> None:
     """What is seen once and never again crosses nothing."""
-    belt = Belt(settings("right"), WIDTH, HEIGHT)
+    belt = Belt(settings("right"), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0))
     empty = [(t, frame) for t, frame in film if t < 0.9]
     glint = empty[-3][1].copy()
     glint[100:140, 180:230] = 255
@@ -146,7 +151,7 @@ def test_a_glint_in_one_frame_is_no_item(film: list[tuple[float, Image]]) -> Non
 
     assert list(crossings_in(belt, empty)) == []
     assert belt.ready
-    assert belt.abandon(10**9) == []
+    assert belt.abandon(10**9) == ()
 
 
 @pytest.mark.parametrize(
@@ -159,13 +164,18 @@ def test_a_glint_in_one_frame_is_no_item(film: list[tuple[float, Image]]) -> Non
         ({"roi": (10, 10, WIDTH, 50)}, "belt.roi: expected a part of the picture"),
         ({"line_mm": WIDTH * MM_PER_PX}, "belt.line_mm: expected less than the view's 640 mm, found 640"),
         ({"direction": "down", "line_mm": 500}, "belt.line_mm: expected less than the view's 480 mm, found 500"),
+        (
+            {"min_item_mm": 6},
+            r"belt.min_item_mm: expected at least 4 pixels, that is 8 mm at belt.mm_per_px = 2, found 6",
+        ),
+        ({"min_item_mm": 500}, "belt.min_item_mm: expected less than the view's shorter side of 480 mm, found 500"),
         ({"roi": (0, 0, 100, 100), "line_mm": 250}, "belt.line_mm: expected less than the view's 200 mm, found 250"),
     ],
 )
 def test_a_line_that_no_item_reaches_in_view_is_bad_configuration(changes: dict[str, Any], said: str) -> None:
     """A region or line outside the picture is found with the first frame, not by items that nobody decides."""
     with pytest.raises(ConfigError, match=said):
-        Belt(settings(**{"direction": "right", **changes}), WIDTH, HEIGHT)
+        Belt(settings(**{"direction": "right", **changes}), WIDTH, HEIGHT, Odometer(SPEED_MM_S, 0))
 
 
 def settings(direction: Any, **changes: Any) -> BeltConfig:
@@ -182,7 +192,7 @@ def turned_size(direction: str) -> tuple[int, int]:
 def crossings_in(belt: Belt, frames: Any) -> Iterator[tuple[float, Crossing]]:
     """Every crossing with the time of its frame."""
     for t_s, frame in frames:
-        yield from ((t_s, crossing) for crossing in belt.see(np.ascontiguousarray(frame), round(t_s * 1e9)))
+        yield from ((t_s, crossing) for crossing in belt.see(np.ascontiguousarray(frame), round(t_s * 1e9)).crossings)
 
 
 def nearest(crossings: list[tuple[float, Crossing]], t_s: float) -> Crossing:

@@ -11,14 +11,14 @@ from edge.broker import embedded_broker
 from edge.config import MqttConfig
 from edge.errors import Unavailable
 from edge.messages import Answer, Status, encode
-from edge.publisher import Publisher
+from edge.publisher import Publisher, decoded
 
 A_DAEMON = """
 import sys, time
 from edge.config import MqttConfig
 from edge.messages import Status
 from edge.publisher import Publisher
-publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", "b1", on_answer=print)
+publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", "b1", on={})
 publisher.connect()
 publisher.publish_status(Status(line="l1", boot="b1", state="online"))
 print("online", flush=True)
@@ -38,7 +38,7 @@ def test_speaks_mqtt_5_as_the_demo_needs_it(listen: Any, eventually: Any, a_deci
     answer = Answer(line="l1", boot="b1", seq=1, item=1, bin="a", gate="g", outcome="fired")
     with embedded_broker() as broker, listen(broker.host, broker.port) as ears:
         config = MqttConfig(host=broker.host, port=broker.port)
-        with Publisher(config, "l1", "b1", on_answer=answers.append) as publisher:
+        with Publisher(config, "l1", "b1", on={"answer": decoded(Answer, answers.append)}) as publisher:
             publisher.connect()
 
             publisher.publish_status(Status(line="l1", boot="b1", state="online"))

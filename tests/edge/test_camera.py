@@ -220,6 +220,79 @@ def test_a_camera_that_comes_back_with_other_frames_is_refused(tmp_path: Path) -
                     first(camera)
 
 
+def test_a_daemon_that_was_held_up_blames_no_camera(tmp_path: Path) -> None:
+    """What passed while nobody asked is not the camera's silence."""
+    path = tmp_path / "belt.frames"
+    with FrameWriter(path, 64, 48) as writer, Camera(CameraConfig(source=f"frames:{path}", stall_s=0.2)) as camera:
+        writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+        first(camera)
+
+        time.sleep(0.5)
+
+        assert camera.newest(0.05) is None
+        writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+        assert first(camera).counter == 2
+
+
+def test_a_triggered_camera_may_be_silent_while_it_answers(tmp_path: Path) -> None:
+    """Beats stand for frames where nothing triggers one; without them it is a stall."""
+    path = tmp_path / "belt.frames"
+    config = CameraConfig(source=f"frames:{path}", stall_s=0.2, trigger="Line0")
+    with FrameWriter(path, 64, 48) as writer, Camera(config) as camera:
+        writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+        first(camera)
+
+        for _ in range(10):
+            writer.beat(time.monotonic_ns())
+            assert camera.newest(0.05) is None
+        with pytest.raises(CameraError, match="expected a frame, found none"):
+            until_ended(camera)
+
+
+def test_what_is_wrong_with_the_pictures_is_a_problem_until_a_new_start(tmp_path: Path) -> None:
+    """Three black pictures: `camera-black`; the same picture again and again: `camera-frozen`; a start forgets both."""
+    path = tmp_path / "belt.frames"
+    with FrameWriter(path, 64, 48) as writer, Camera(CameraConfig(source=f"frames:{path}")) as camera:
+        for _ in range(3):
+            writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+            first(camera)
+
+        assert camera.problems == ("camera-frozen", "camera-black")
+        camera.stop()
+        camera.start()
+        assert camera.problems == ()
+
+
+def test_a_size_that_was_not_asked_for_is_refused(pictures: Path) -> None:
+    """The belt's millimetres hold for the configured size."""
+    config = CameraConfig(source=str(pictures), width=128, height=96)
+
+    with (
+        Camera(config) as camera,
+        pytest.raises(CameraError, match="frames of 128x96 pixels as configured, found 64x48"),
+    ):
+        first(camera)
+
+
+def test_attempts_to_start_are_spaced_out_until_frames_are_steady(tmp_path: Path) -> None:
+    """The pause doubles up to half a second, and is short again after a hundred frames."""
+    path = tmp_path / "belt.frames"
+    camera = Camera(CameraConfig(source=f"frames:{path}"))
+
+    pauses = []
+    for _ in range(5):
+        camera.start()
+        pauses.append(camera.pause_s)
+        camera.stop()
+    with FrameWriter(path, 64, 48) as writer, camera:
+        for _ in range(100):
+            writer.write(np.zeros((48, 64, 3), np.uint8), time.monotonic_ns())
+        first(camera)
+
+        assert pauses == [0.2, 0.4, 0.5, 0.5, 0.5]
+        assert camera.pause_s == 0.1
+
+
 def first(camera: Camera) -> Frame:
     """The next frame."""
     deadline = time.monotonic() + SOON_S

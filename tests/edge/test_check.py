@@ -1,13 +1,17 @@
 import json
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edge.check import Probe, probe_all
 from edge.errors import ConfigError
+from edge.frames import FrameWriter
 from edge.sim.scene import Scene
 
 Recording = tuple[Path, Scene]
@@ -45,6 +49,19 @@ def test_one_part_that_fails_leaves_the_others_tried(tiny_bundle: Path, line_fil
     assert "no such device" in probes["camera"].found
 
 
+def test_a_belt_that_does_not_fit_the_pictures_is_bad_configuration(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any
+) -> None:
+    """The camera works, and shows less belt than the file says."""
+    config = line_file(tiny_bundle, recording[0], port=mosquitto.port)
+    config.write_text(config.read_text().replace("line_mm = 320", "line_mm = 900"))
+
+    probe = by_part(probe_all(config))["camera"]
+
+    assert (probe.passed, probe.exit_status) == (False, 78)
+    assert probe.found == "belt.line_mm: expected less than the view's 640 mm, found 900"
+
+
 def test_a_missing_bundle_is_bad_configuration(recording: Recording, line_file: Any, tmp_path: Path) -> None:
     """Exit status 78 for the bundle, and for the provider that has nothing to run."""
     config = line_file(tmp_path / "none.bundle", recording[0])
@@ -68,6 +85,26 @@ def test_a_recording_that_is_shorter_than_the_trial_is_a_camera(
 
     assert probes["camera"].passed
     assert "then its end" in probes["camera"].found
+
+
+def test_a_camera_that_is_frozen_passes_and_is_said_to_be(tiny_bundle: Path, line_file: Any, tmp_path: Path) -> None:
+    """It delivers; what is wrong with its pictures stands beside the rate."""
+    path = tmp_path / "belt.frames"
+    with FrameWriter(path, 320, 240) as writer:
+        gone = threading.Event()
+
+        def show() -> None:
+            while not gone.wait(0.02):
+                writer.write(np.full((240, 320, 3), 90, np.uint8), time.monotonic_ns())
+
+        camera = threading.Thread(target=show, name="camera")
+        camera.start()
+        probes = by_part(probe_all(line_file(tiny_bundle, f"frames:{path}")))
+        gone.set()
+        camera.join()
+
+    assert probes["camera"].passed
+    assert probes["camera"].found.endswith("frames a second; camera-frozen")
 
 
 def test_without_a_configuration_there_is_nothing_to_try(tmp_path: Path) -> None:

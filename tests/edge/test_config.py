@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config, bin_of, check_routing, load_config
+from edge.config import Config, bin_of
+from edge.config_file import check_routing, load_config
 from edge.errors import ConfigError
 
 SOUND = """\
@@ -71,6 +72,74 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("line_mm = 320", "line_mm = 320\nroi = [0, 0, 9, 'x']", r"belt.roi\[3\]: expected int, found 'x'"),
         ("[gates.paper]", "[gates.'a b']", "gates: expected names of letters, digits, '_' and '-', found .*'a b'"),
         ("[gates.paper]\ndistance_mm = 500", "[gates]\npaper = 7", "gates.paper: expected object, found 7"),
+        ("[gates.paper]", "[gates.paper]\nreach_mm = 0", "gates.paper.reach_mm: expected float > 0.0, found 0"),
+        ("[gates.paper]", "[gates.paper]\ndead_ms = -1", "gates.paper.dead_ms: expected float >= 0.0, found -1"),
+        ("[belt]", "[belt]\nspeed_from = 'radar'", "belt.speed_from: expected one of .'config', 'mqtt', 'picture'."),
+        (
+            "[belt]",
+            "[belt]\nmm_per_pulse = 1",
+            'belt.speed_from: expected "mqtt" where belt.mm_per_pulse is set, found',
+        ),
+        ("[belt]", "[belt]\nmax_item_mm = 20", "belt.max_item_mm: expected more than belt.min_item_mm = 25, found 20"),
+        (
+            "line_mm = 320",
+            "line_mm = 320\nroi = [0, 0, 300, 200]",
+            "belt.line_mm: expected less than the view's 300 mm",
+        ),
+        ("[camera]", "[camera]\nwidth = 300\nheight = 200", "belt.line_mm: expected less than the view's 300 mm"),
+        (
+            "distance_mm = 500",
+            "distance_mm = 19",
+            "gates.paper.distance_mm: expected at least 20, .* 400 mm/s .* found 19",
+        ),
+        (
+            "distance_mm = 500",
+            "distance_mm = 500\ndead_ms = 1300",
+            "gates.paper.distance_mm: expected at least 540, .* the 1300 ms of dead_ms, found 500",
+        ),
+        (
+            'line = "l1"',
+            'line = "l1"\nitems = "box"',
+            "items: expected one of .'belt', 'frame', 'trigger'., found 'box'",
+        ),
+        (
+            'line = "l1"',
+            'line = "l1"\nitems = "trigger"',
+            'trigger: expected a table for items = "trigger", found none',
+        ),
+        (
+            "[ledger]",
+            "[trigger]\ndistance_mm = 5\n[ledger]",
+            'items: expected "trigger" where there is a table .trigger.',
+        ),
+        (
+            'line = "l1"',
+            'line = "l1"\nitems = "trigger"\ntrigger = {tolerance_mm = 5}',
+            "trigger.distance_mm: expected a value, found none",
+        ),
+        ("[ledger]", "[vote]\nframes = 0\n[ledger]", "vote.frames: expected int >= 1, found 0"),
+        ("[ledger]", "[vote]\nlead = 1.0\n[ledger]", "vote.lead: expected float < 1.0, found 1.0"),
+        (
+            "[ledger]",
+            "[routing.costs.paper]\npaper = 0\nreject = -2\n[ledger]",
+            "routing.costs.paper.reject: expected float >= 0.0, found -2",
+        ),
+        (
+            "[ledger]",
+            "[routing.costs]\ncard = {paper = 1}\npaper = {paper = 'free'}\n[ledger]",
+            "routing.costs.paper.paper: expected float, found 'free'",
+        ),
+        (
+            "[ledger]",
+            "[routing]\nmin_confidence = 0.5\ncosts = {paper = {paper = 0}}\n[ledger]",
+            "routing.min_confidence: expected this or routing.costs, found both",
+        ),
+        ("[ledger]", "[routing.protect]\npaper = 2\n[ledger]", "routing.protect.paper: expected float <= 1.0, found 2"),
+        (
+            "[ledger]",
+            "[routing]\ntouching = 'split'\n[ledger]",
+            "routing.touching: expected one of .'reject', 'classify'.",
+        ),
         ("[ledger]", "[engine]\nprovider = 'tpu'\n[ledger]", "engine.provider: expected one of .'cpu', 'cuda'., found"),
         ("[ledger]", "[engine]\nthreads = 0\n[ledger]", "engine.threads: expected int >= 1, found 0"),
         ("[ledger]", "[routing]\nmin_confidence = 'high'\n[ledger]", "routing.min_confidence: expected float.*'high'"),
@@ -131,6 +200,24 @@ def test_a_class_goes_to_the_bin_of_its_name_unless_told_otherwise(tmp_path: Pat
     [
         ("", ("paper", "glass"), r"gates: expected a table for every bin .*, missing \['glass'\]"),
         ("reject = 'waste'", ("paper",), r"missing \['waste'\]"),
+        ("min_confidence_of = {papre = 0.5}", ("paper",), r"routing.min_confidence_of: expected classes .*'papre'"),
+        ("protect = {acid = 0.1}", ("paper",), r"routing.protect: expected classes of .*, found \['acid'\]"),
+        ("costs = {acid = {paper = 9}}", ("paper",), r"routing.costs: expected classes of .*, found \['acid'\]"),
+        (
+            "costs = {paper = {paper = 0}}",
+            ("paper",),
+            r"routing.costs.paper: .* \['paper', 'reject'\], found \['paper'\]",
+        ),
+        (
+            "costs = {paper = {paper = 0, reject = 1, river = 9}}",
+            ("paper",),
+            r"routing.costs.paper: expected a cost for every bin .*, found \['paper', 'reject', 'river'\]",
+        ),
+        (
+            "bins = {card = 'paper'}\ncosts = {paper = {paper = 0, reject = 1}}",
+            ("paper", "card"),
+            r"routing.costs.card: expected a cost for every bin \['paper', 'reject'\], found none",
+        ),
         ("bins = {paper = 'card'}", ("paper",), r"missing \['card'\]"),
         ("bins = {papre = 'paper'}", ("paper",), r"routing.bins: expected classes of .*, found \['papre'\]"),
     ],
@@ -143,6 +230,24 @@ def test_every_class_needs_a_bin_and_every_bin_a_gate(
 
     with pytest.raises(ConfigError, match=said):
         check_routing(tmp_path / "l1.toml", config, labels)
+
+
+def test_the_example_is_sound() -> None:
+    """What people copy and edit is a line that starts."""
+    example = Path(__file__).parents[2] / "deploy" / "line.example.toml"
+
+    config = load_config(example)
+
+    check_routing(example, config, ("kitchen", "recyclable", "other", "hazardous"))
+
+
+def test_a_reject_bin_needs_no_gate(tmp_path: Path) -> None:
+    """What nobody moves falls off the belt's end: that is where rejects go."""
+    config = loaded(tmp_path, SOUND.replace("[gates.reject]\ndistance_mm = 900\n", ""))
+
+    check_routing(tmp_path / "l1.toml", config, ("paper",))
+
+    assert "reject" not in config.gates
 
 
 def loaded(folder: Path, text: str) -> Config:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import msgspec
 import pytest
 
@@ -50,7 +51,7 @@ def test_a_recording_is_sorted_to_its_end(
     assert daemon.wait(STOP_S) == 0, daemon.stderr.read()
     decisions = {one.topic: msgspec.json.decode(one.payload, type=BinDecision) for one in heard if is_decision(one)}
     items = [msgspec.json.decode(one.payload, type=BinDecision).item for one in heard if is_decision(one)]
-    assert items == list(range(1, len(scene.items) + 1))
+    assert items == list(range(items[0], items[0] + len(scene.items)))
     assert all(topic == f"sortline/l1/decision/{decision.bin}" for topic, decision in decisions.items())
     heartbeats, stats = of_kind(heard, "heartbeat", Heartbeat), of_kind(heard, "stats", Stats)
     assert heartbeats
@@ -120,6 +121,40 @@ def test_a_lost_camera_degrades_the_line_until_it_is_back(
     assert children(daemon) != [camera]
 
 
+def test_the_belts_measured_speed_is_followed_and_told(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """Degraded until an encoder speaks, and again when it falls silent; heartbeats tell gates the odometer."""
+    path = line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true")
+    path.write_text(path.read_text().replace("[belt]", '[belt]\nspeed_from = "mqtt"\nstale_s = 1.0'))
+    start(path)
+    unknown = msgspec.json.decode(listener.wait_for(says("degraded"), timeout_s=START_S).payload, type=Status)
+
+    listener.say("sortline/l1/belt", b'{"speed_mm_s": 500, "sensor": "drum"}')
+
+    listener.wait_for(says("online"), timeout_s=START_S)
+    first, second = (next_beat(listener) for _ in range(2))
+    silent = msgspec.json.decode(listener.wait_for(says("degraded"), timeout_s=START_S).payload, type=Status)
+    assert unknown.reasons == silent.reasons == ("belt-speed-unknown: no reading for 1 s",)
+    assert first.speed_mm_s == second.speed_mm_s == 500
+    assert second.belt_mm - first.belt_mm == pytest.approx((second.t_ms - first.t_ms) * 0.5, abs=0.02)
+
+
+def test_a_full_bin_degrades_the_line(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """What a gate reports of its bin, kept at the broker, is in the line's status until the gate says ready."""
+    where, full = "sortline/l1/gate/other", {"line": "l1", "bin": "other", "gate": "g", "state": "full"}
+    listener.say(where, msgspec.json.encode(full), retain=True)
+
+    start(line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+
+    degraded = msgspec.json.decode(listener.wait_for(says("degraded"), timeout_s=START_S).payload, type=Status)
+    assert degraded.reasons == ("bin-closed: other is full",)
+    listener.say(where, msgspec.json.encode(full | {"state": "ready"}), retain=True)
+    listener.wait_for(says("online"), timeout_s=START_S)
+
+
 def test_a_refused_broker_ends_the_start(
     recording: Recording, tiny_bundle: Path, line_file: Any, start: Any, unused_port: int
 ) -> None:
@@ -157,6 +192,18 @@ def test_a_configuration_that_does_not_fit_the_bundle_ends_the_start(
     assert_refused(daemon, 78, f"{config}: gates: expected a table for every bin")
 
 
+def test_a_belt_that_does_not_fit_the_pictures_ends_the_start(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, start: Any
+) -> None:
+    """What only the first frame can tell is told like the rest of the file: one line and exit status 78."""
+    config = line_file(tiny_bundle, recording[0], port=mosquitto.port)
+    config.write_text(config.read_text().replace("line_mm = 320", "line_mm = 900"))
+
+    daemon = start(config)
+
+    assert_refused(daemon, 78, f"{config}: belt.line_mm: expected less than the view's 640 mm, found 900")
+
+
 def test_an_unknown_key_ends_the_start(recording: Recording, tiny_bundle: Path, line_file: Any, start: Any) -> None:
     """A misspelt key: one line and exit status 78."""
     config = line_file(tiny_bundle, recording[0], more="[engine]\nthread = 2")
@@ -174,6 +221,12 @@ def says(state: str) -> Callable[[Any], bool]:
 def is_decision(heard: Any) -> bool:
     """Whether a message is a decision."""
     return "/decision/" in heard.topic
+
+
+def next_beat(listener: Any) -> Heartbeat:
+    """The next heartbeat."""
+    heard = listener.wait_for(lambda one: one.topic.endswith("/heartbeat"))
+    return msgspec.json.decode(heard.payload, type=Heartbeat)
 
 
 def of_kind(heard: list[Any], kind: str, message: Any) -> list[Any]:
@@ -219,3 +272,72 @@ def assert_refused(daemon: Daemon, status: int, said: str) -> None:
     assert daemon.returncode == status, lines
     assert len(words) == 1, lines
     assert words[0].startswith(f"sortline-edge: {said}")
+
+
+def ask_line(port: int, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """What an operator's `command` says."""
+    command = [sys.executable, "-m", "edge", "command", "l1", *arguments, "--port", str(port)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_an_operator_pauses_and_resumes_the_line(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """Paused: degraded with who and why, and every item goes to the reject bin for that reason; then it sorts again."""
+    start(line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+    listener.wait_for(says("online"), timeout_s=START_S)
+
+    paused = ask_line(mosquitto.port, "pause", "--why", "Anna: jam")
+
+    assert paused.returncode == 0, paused.stderr
+    status = msgspec.json.decode(listener.wait_for(says("degraded"), timeout_s=START_S).payload, type=Status)
+    assert "paused: Anna: jam" in status.reasons
+    decision = msgspec.json.decode(listener.wait_for(is_decision, timeout_s=START_S).payload, type=BinDecision)
+    assert (decision.bin, decision.reason) == ("reject", "paused")
+    resumed = ask_line(mosquitto.port, "resume")
+    assert resumed.returncode == 0, resumed.stderr
+    listener.wait_for(says("online"), timeout_s=START_S)
+    decision = msgspec.json.decode(listener.wait_for(is_decision, timeout_s=START_S).payload, type=BinDecision)
+    assert decision.reason != "paused"
+
+
+def test_an_operator_reloads_the_routing(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """A wrong file or a change that wants a restart is refused and changes nothing; a right one counts at once."""
+    config = line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true")
+    right = config.read_text()
+    daemon = start(config)
+    listener.wait_for(says("online"), timeout_s=START_S)
+
+    config.write_text(right + "[routing]\nmin_confidence = 3\n")
+    wrong = ask_line(mosquitto.port, "reload")
+    config.write_text(right.replace("fps = ", "fps = 1"))
+    restart = ask_line(mosquitto.port, "reload")
+    config.write_text(right + '[routing]\nreject = "other"\n')
+    bins = ask_line(mosquitto.port, "reload")
+    config.write_text(right + "[routing]\nmin_confidence = 1.0\ntouching = 'classify'\n")
+    done = ask_line(mosquitto.port, "reload")
+
+    assert (wrong.returncode, restart.returncode, bins.returncode, done.returncode) == (1, 1, 1, 0)
+    assert f"{config}: routing.min_confidence: expected" in wrong.stderr
+    assert f"{config}: camera: expected no change but in routing" in restart.stderr
+    assert "routing: expected the bins" in bins.stderr
+    assert done.stdout == "reloaded: routing.min_confidence, routing.touching\n"
+    assert daemon.poll() is None
+    listener.all_within(0.05)
+    decision = msgspec.json.decode(listener.wait_for(is_decision, timeout_s=START_S).payload, type=BinDecision)
+    assert (decision.bin, decision.reason) == ("reject", "unsure")
+
+
+def test_an_operator_takes_a_snapshot(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any, tmp_path: Path
+) -> None:
+    """The newest picture of the belt as a JPEG, without a login on the device."""
+    start(line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+    listener.wait_for(says("online"), timeout_s=START_S)
+
+    taken = ask_line(mosquitto.port, "snapshot", "--out", str(tmp_path / "belt.jpg"))
+
+    assert taken.returncode == 0, taken.stderr
+    assert cv2.imread(str(tmp_path / "belt.jpg")).shape == (240, 320, 3)

@@ -108,7 +108,7 @@ def test_the_file_goes_with_its_writer(tmp_path: Path) -> None:
     assert reader.newest(1) is not None
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"x" * 5000, b"sortlin1" + b"\x10\0\0\0" * 2 + b"\0" * 8000])
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 5000, b"sortlin2" + b"\x10\0\0\0" * 2 + b"\0" * 8000])
 def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     """An empty, foreign or cut file holds no frames."""
     path = tmp_path / "f"

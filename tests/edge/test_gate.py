@@ -1,11 +1,8 @@
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.gate_rules import OFFSET_BEATS, SILENCE_MS, Actuation, Gate
+from edge.gate_clock import OFFSET_BEATS
+from edge.gate_rules import SILENCE_MS, Actuation, Gate
 from edge.messages import Answer, BinDecision, Heartbeat, Status, encode
 
 Make = Callable[..., BinDecision]
 
 OFFSET_MS = 5_000.0
 """The gate's clock minus the daemon's, in the tests of the rules. Their times are the gate's, from 10,000 ms on."""
-REPOSITORY = Path(__file__).parents[2]
 
 
 def beat(sent_ms: float, boot: str = "boot-1") -> Heartbeat:
@@ -75,13 +72,24 @@ def test_planned_movements_come_in_order_of_time(gate: Gate, sent_at: Make) -> N
 
 
 def test_duplicate_moves_nothing(gate: Gate, sent_at: Make) -> None:
-    """The same seq again, or a lower one, is answered and not planned."""
-    gate.decide(sent_at(10_000, seq=7), 10_001)
+    """The same seq again is answered and not planned, also when another one came in between."""
+    for seq in (7, 8):
+        gate.decide(sent_at(10_000, seq=seq), 10_001)
 
-    again = [gate.decide(sent_at(10_000, seq=seq), 10_002) for seq in (7, 3)]
+    again = [gate.decide(sent_at(10_000, seq=seq), 10_002) for seq in (8, 7)]
 
     assert [answer.outcome for answer in again if isinstance(answer, Answer)] == ["duplicate", "duplicate"]
-    assert len(gate.planned) == 1
+    assert len(gate.planned) == 2
+
+
+def test_overtaken_decision_still_counts(gate: Gate, sent_at: Make) -> None:
+    """A network that turns two decisions round loses neither."""
+    for seq in (8, 7):
+        gate.decide(sent_at(10_000, seq=seq), 10_001)
+
+    ready, _ = gate.due(10_050)
+
+    assert {plan.decision.seq for plan in ready} == {7, 8}
 
 
 def test_late_arrival_expires(gate: Gate, sent_at: Make) -> None:
@@ -130,11 +138,14 @@ def test_retained_decision_is_rejected(gate: Gate, sent_at: Make) -> None:
     assert answer.outcome == "rejected"
 
 
-def test_rejected_seq_stays_free(gate: Gate, sent_at: Make) -> None:
-    """A refused decision does not use up its number."""
+def test_what_was_rejected_is_not_done_later(gate: Gate, sent_at: Make) -> None:
+    """The ledger keeps the first answer to a seq: a copy of a refused decision must not make it untrue."""
     gate.decide(sent_at(10_000, seq=5, bin="other"), 10_001)
 
-    assert isinstance(gate.decide(sent_at(10_000, seq=5), 10_002), Actuation)
+    copy = gate.decide(sent_at(10_000, seq=5), 10_002)
+
+    assert isinstance(copy, Answer)
+    assert copy.outcome == "duplicate"
 
 
 def test_nothing_is_taken_before_somebody_vouches(sent_at: Make) -> None:
@@ -143,7 +154,7 @@ def test_nothing_is_taken_before_somebody_vouches(sent_at: Make) -> None:
 
     before = gate.decide(sent_at(10_000), 10_001)
     gate.status(Status(line="l1", boot="boot-1", state="online"), 10_002)
-    after = gate.decide(sent_at(10_000), 10_003)
+    after = gate.decide(sent_at(10_000, seq=2), 10_003)
 
     assert isinstance(before, Answer)
     assert before.outcome == "rejected"
@@ -250,25 +261,6 @@ def A_DECISION(seq: int, sent_ms: float) -> BinDecision:  # noqa: N802 - hypothe
     return msgspec.convert({**fields, **names, **nothing, "seq": seq, "item": seq}, BinDecision)
 
 
-@contextmanager
-def a_gate(broker: Any, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """`python -m edge gate` that follows line l1's bin recyclable, subscribed."""
-    command = [sys.executable, "-m", "edge", "gate", "--line", "l1", "--bin", "recyclable", "--port", str(broker.port)]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [*command, *options],
-        cwd=REPOSITORY,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 def said(process: "subprocess.Popen[str]", word: str) -> str:
     """The next line of the process that begins with `word`."""
     assert process.stdout is not None
@@ -278,7 +270,9 @@ def said(process: "subprocess.Popen[str]", word: str) -> str:
     pytest.fail(f"gate ended without saying {word!r}: {process.stderr.read() if process.stderr else ''}")
 
 
-def test_service_fires_answers_and_survives_rubbish(mosquitto: Any, listener: Any, a_decision: Make) -> None:
+def test_service_fires_answers_and_survives_rubbish(
+    mosquitto: Any, listener: Any, a_decision: Make, a_gate: Any
+) -> None:
     """The real process fires a decision, outlives malformed messages, and ends cleanly on SIGTERM."""
     with a_gate(mosquitto, "--name", "east") as process:
         said(process, "ready")
@@ -298,7 +292,7 @@ def test_service_fires_answers_and_survives_rubbish(mosquitto: Any, listener: An
         assert process.wait(5) == 0
 
 
-def test_service_without_broker(mosquitto: Any) -> None:
+def test_service_without_broker(mosquitto: Any, a_gate: Any) -> None:
     """A gate that finds no broker says so on one line and exits 69."""
     mosquitto.kill()
 
@@ -308,3 +302,51 @@ def test_service_without_broker(mosquitto: Any) -> None:
     assert process.returncode == 69
     assert len(errors.splitlines()) == 1
     assert f"127.0.0.1:{mosquitto.port}" in errors
+
+
+def test_answer_waits_for_the_broker(mosquitto: Any, listen: Any, a_decision: Make, a_gate: Any) -> None:
+    """What fired while the broker was away is answered after its return, and nothing fires then."""
+    with a_gate(mosquitto) as process:
+        said(process, "ready")
+        with listen(mosquitto.host, mosquitto.port) as ears:
+            now_ms = time.monotonic_ns() / 1e6
+            ears.say("sortline/l1/heartbeat", encode(Heartbeat(line="l1", boot="boot-1", t_ms=now_ms, state="online")))
+            ears.say("sortline/l1/decision/recyclable", encode(a_decision(act_t_ms=now_ms + 300, valid_ms=500.0)))
+            said(process, "planned")
+        mosquitto.kill()
+        assert "fired seq=1" in said(process, "fired")
+
+        mosquitto.start()
+        with listen(mosquitto.host, mosquitto.port) as ears:
+            heard = ears.wait_for(lambda message: message.topic == "sortline/l1/answer", timeout_s=15)
+            others = [message for message in ears.all_within(0.5) if message.topic == "sortline/l1/answer"]
+
+    assert msgspec.json.decode(heard.payload, type=Answer).outcome == "fired"
+    assert others == []
+
+
+def test_killed_gate_answers_from_its_journal(
+    mosquitto: Any, listener: Any, a_decision: Make, a_gate: Any, tmp_path: Path
+) -> None:
+    """After SIGKILL and a restart what was planned is answered, and a copy of it does not fire."""
+    journal = ("--journal", str(tmp_path / "journal.db"))
+    now_ms = time.monotonic_ns() / 1e6
+    decision = a_decision(act_t_ms=now_ms + 60_000, valid_ms=61_000.0)
+    alive = encode(Heartbeat(line="l1", boot="boot-1", t_ms=now_ms, state="online"))
+    with a_gate(mosquitto, *journal) as process:
+        said(process, "ready")
+        listener.say("sortline/l1/heartbeat", alive)
+        listener.say("sortline/l1/decision/recyclable", encode(decision))
+        said(process, "planned")
+        process.kill()
+        process.wait(5)
+
+    with a_gate(mosquitto, *journal) as process:
+        first = listener.wait_for(lambda message: message.topic == "sortline/l1/answer")
+        listener.say("sortline/l1/heartbeat", encode(Heartbeat(line="l1", boot="boot-1", t_ms=now_ms, state="online")))
+        listener.say("sortline/l1/decision/recyclable", encode(decision))
+        # The heartbeat makes it say once more, word for word, what nobody may have heard.
+        second = listener.wait_for(lambda message: message.topic == first.topic and message.payload != first.payload)
+
+    outcomes = [msgspec.json.decode(heard.payload, type=Answer).outcome for heard in (first, second)]
+    assert outcomes == ["expired", "duplicate"]

@@ -26,7 +26,7 @@ from edge.messages import BinDecision
 made = msgspec.json.decode(sys.argv[2], type=BinDecision)
 with Ledger(Path(sys.argv[1]), 1000) as ledger:
     while True:
-        print(ledger.record("b", 1, lambda seq: msgspec.structs.replace(made, seq=seq)).seq, flush=True)
+        print(ledger.record(lambda seq: msgspec.structs.replace(made, seq=seq)).seq, flush=True)
 """
 
 
@@ -41,10 +41,7 @@ def record(a_decision: Make) -> Callable[..., list[int]]:
     """Record `number` decisions and return their seqs."""
 
     def record(ledger: Ledger, number: int = 1) -> list[int]:
-        return [
-            ledger.record("boot-1", item, lambda seq, item=item: a_decision(seq=seq, item=item)).seq
-            for item in range(number)
-        ]
+        return [ledger.record(lambda seq, item=item: a_decision(seq=seq, item=item)).seq for item in range(number)]
 
     return record
 
@@ -52,7 +49,7 @@ def record(a_decision: Make) -> Callable[..., list[int]]:
 def rows(path: Path, columns: str) -> list[Any]:
     """What a stranger reads from the file, oldest first."""
     db = sqlite3.connect(path)
-    found = db.execute(f"SELECT {columns} FROM ring ORDER BY seq").fetchall()  # noqa: S608 - our own words
+    found = db.execute(f"SELECT {columns} FROM decisions ORDER BY seq").fetchall()  # noqa: S608 - our own words
     db.close()
     return found
 
@@ -65,7 +62,7 @@ def answer_to(seq: int, outcome: Outcome = "fired", boot: str = "boot-1") -> Ans
 def test_decision_is_on_disk_before_it_is_returned(path: Path, a_decision: Make) -> None:
     """Another process can read the very JSON of a decision as soon as `record` has returned it."""
     with Ledger(path, 100) as ledger:
-        decision = ledger.record("boot-1", 4, lambda seq: a_decision(seq=seq))
+        decision = ledger.record(lambda seq: a_decision(seq=seq, item=4))
 
         found = rows(path, "seq, boot, item, decision, published, outcome")
 
@@ -221,6 +218,7 @@ def test_damaged_ledger_is_moved_aside(
         used = record(ledger, 60)
         assert ledger.problems == ()
     time.sleep(0.1)  # no belt makes 60 decisions in less, on which the new numbers rely
+    path.with_name("ledger.db-wal").unlink()  # it would mend some of the damage
     content = bytearray(path.read_bytes())
     content[slice(0, 100) if damage == "not a database" else slice(8192, 12000)] = b"\xa5"
     path.write_bytes(content)

@@ -16,8 +16,9 @@ import pytest
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError
 from edge.messages import Answer, BinDecision, Heartbeat, Status, encode
+from edge.mqtt import full_jitter_s
 from edge.mqtt_session import IN_FLIGHT
-from edge.publisher import Publisher
+from edge.publisher import Publisher, decoded
 
 Make = Callable[..., BinDecision]
 
@@ -25,12 +26,14 @@ ONLINE = Status(line="l1", boot="boot-1", state="online")
 STOPPED = Status(line="l1", boot="boot-1", state="stopped")
 BEAT = Heartbeat(line="l1", boot="boot-1", t_ms=1.0, state="online")
 
+RUBBISH = (b"", b"\xff\xfe", b"{", b'{"seq": "x"}', b'{"nested": ' + b"[" * 20_000 + b"]" * 20_000 + b"}")
+
 A_DAEMON = """
 import sys, time
 from edge.config import MqttConfig
 from edge.messages import Status
 from edge.publisher import Publisher
-publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", sys.argv[2], on_answer=print)
+publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", sys.argv[2], on={})
 publisher.connect()
 publisher.publish_status(Status(line="l1", boot=sys.argv[2], state="online"))
 print("online", flush=True)
@@ -42,7 +45,7 @@ time.sleep(60)
 def connected(broker: Any, **access: Any) -> Iterator[Publisher]:
     """A publisher of line l1, boot-1, that the broker has let in."""
     config = MqttConfig(host=broker.host, port=broker.port, **access)
-    with Publisher(config, "l1", "boot-1", on_answer=lambda _answer: None) as publisher:
+    with Publisher(config, "l1", "boot-1", on={}) as publisher:
         publisher.connect()
         yield publisher
 
@@ -124,6 +127,61 @@ def test_stalled_broker_gets_no_backlog(mosquitto: Any, listener: Any, eventuall
         eventually(lambda: publisher.publish_decision(a_decision(seq=201)))
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+def test_full_socket_refuses_at_once(
+    mosquitto_with: Any, certificate: Path, eventually: Any, a_decision: Make, tls: bool
+) -> None:
+    """When a stopped broker's socket is full, every publish says no instead of waiting, and all works afterwards."""
+    own = f"certfile {certificate}\nkeyfile {certificate.with_name('key.pem')}" if tls else ""
+    broker = mosquitto_with(f"allow_anonymous true\n{own}")
+    large = Heartbeat(line="l1", boot="x" * 50_000, t_ms=1.0, state="online")
+    with connected(broker, keepalive_s=60, **({"ca_file": str(certificate)} if tls else {})) as publisher:
+        broker.pause()
+
+        while publisher.publish_heartbeat(large):
+            pass
+
+        assert not publisher.publish_heartbeat(BEAT)
+        assert not publisher.publish_decision(a_decision())
+        assert publisher.connected
+        broker.resume()
+        eventually(lambda: publisher.publish_decision(a_decision()))
+        assert publisher.problems == ()
+
+
+def test_oversize_message_is_kept_away(mosquitto: Any, listener: Any) -> None:
+    """What is larger than anything of ours stays at the broker, and what follows arrives."""
+    answers: queue.Queue[Answer] = queue.Queue()
+    answer = Answer(line="l1", boot="boot-1", seq=3, item=2, bin="a", gate="g", outcome="fired")
+    on = {"answer": decoded(Answer, answers.put)}
+    with Publisher(MqttConfig(port=mosquitto.port), "l1", "boot-1", on=on) as publisher:
+        publisher.connect()
+
+        listener.say("sortline/l1/answer", b'{"x": "' + b"9" * 1_000_000 + b'"}')
+        listener.say("sortline/l1/answer", encode(answer))
+
+        assert answers.get(timeout=2) == answer
+        assert publisher.connected
+
+
+def test_every_subscription_has_its_own_receiver(mosquitto: Any, listener: Any) -> None:
+    """Topic levels with a wildcard take what matches them, and nobody gets what is another's."""
+    heard: queue.Queue[tuple[str, str]] = queue.Queue()
+    on = {
+        "gate/+": lambda arrival: heard.put(("gate", arrival.topic)),
+        "belt": lambda arrival: heard.put(("belt", arrival.topic)),
+    }
+    with Publisher(MqttConfig(port=mosquitto.port), "l1", "boot-1", on=on) as publisher:
+        publisher.connect()
+
+        for levels in ("answer", "gate/a", "gate", "gate/a/b", "belt"):
+            listener.say(f"sortline/l1/{levels}", b"{}")
+
+        assert heard.get(timeout=2) == ("gate", "sortline/l1/gate/a")
+        assert heard.get(timeout=2) == ("belt", "sortline/l1/belt")
+        assert heard.empty()
+
+
 def test_status_that_found_no_room_follows(mosquitto: Any, listener: Any, eventually: Any, a_decision: Make) -> None:
     """A status that could not be written at once goes out with a later heartbeat."""
     with connected(mosquitto) as publisher:
@@ -181,6 +239,16 @@ def test_frozen_predecessor_cannot_take_the_status_back(mosquitto: Any, listen: 
                 assert [state_of(heard) for heard in ears.all_within(0.2)] == [("new", "online")]
 
 
+def test_back_off_is_spread_over_all_of_its_bound() -> None:
+    """Full jitter: from nothing up to a bound that doubles and is capped, so that a fleet does not knock at once."""
+    waits = {attempt: [full_jitter_s(attempt) for _ in range(2_000)] for attempt in (0, 1, 3, 10, 10_000)}
+
+    bounds = {0: 0.2, 1: 0.4, 3: 1.6, 10: 5.0, 10_000: 5.0}
+    for attempt, bound_s in bounds.items():
+        assert 0 <= min(waits[attempt]) < 0.1 * bound_s
+        assert 0.9 * bound_s < max(waits[attempt]) <= bound_s
+
+
 def test_hung_broker_is_noticed(mosquitto: Any, eventually: Any) -> None:
     """A broker that keeps the connection but is silent is away after twice the keep-alive time, and not before."""
     with connected(mosquitto, keepalive_s=2) as publisher:
@@ -199,10 +267,11 @@ def test_answers_arrive_and_malformed_ones_do_not_stop_them(mosquitto: Any, list
     """An answer is handed over decoded; rubbish on its topic is dropped."""
     answers: queue.Queue[Answer] = queue.Queue()
     answer = Answer(line="l1", boot="boot-1", seq=3, item=2, bin="a", gate="g", outcome="fired", error_ms=0.4)
-    with Publisher(MqttConfig(port=mosquitto.port), "l1", "boot-1", on_answer=answers.put) as publisher:
+    on = {"answer": decoded(Answer, answers.put)}
+    with Publisher(MqttConfig(port=mosquitto.port), "l1", "boot-1", on=on) as publisher:
         publisher.connect()
 
-        for payload in (b"", b"\xff\xfe", b"{", b'{"seq": "x"}', encode(answer)):
+        for payload in (*RUBBISH, encode(answer)):
             listener.say("sortline/l1/answer", payload)
 
         assert answers.get(timeout=2) == answer
@@ -250,7 +319,7 @@ def test_wrong_password_is_named(mosquitto_with: Any, tmp_path: Path) -> None:
 
 def test_absent_broker_is_named(unused_port: int) -> None:
     """Nobody at the address is an error that names it."""
-    publisher = Publisher(MqttConfig(port=unused_port), "l1", "b", on_answer=lambda _answer: None)
+    publisher = Publisher(MqttConfig(port=unused_port), "l1", "b", on={})
 
     with pytest.raises(BrokerError, match=rf"127.0.0.1:{unused_port}.*Connection refused"):
         publisher.connect()
@@ -260,7 +329,7 @@ def test_silent_server_is_given_up() -> None:
     """Something that takes the connection and never answers is given up after connect_timeout_s."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         config = MqttConfig(port=server.getsockname()[1], connect_timeout_s=0.3)
-        publisher = Publisher(config, "l1", "b", on_answer=lambda _answer: None)
+        publisher = Publisher(config, "l1", "b", on={})
 
         with pytest.raises(BrokerError, match=r"no answer within 0.3 s"):
             publisher.connect()
@@ -325,7 +394,7 @@ def test_unreadable_secret_is_a_configuration_error(key: str, tmp_path: Path) ->
     config = MqttConfig(**{key: str(tmp_path / "absent")})
 
     with pytest.raises(ConfigError, match=rf"absent: mqtt.{key}"):
-        Publisher(config, "l1", "b", on_answer=lambda _answer: None)
+        Publisher(config, "l1", "b", on={})
 
 
 def test_refused_topic_shows_up(mosquitto_with: Any, tmp_path: Path, eventually: Any, a_decision: Make) -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from edge.bundle import MANIFEST, SIGNATURE, open_bundle, replace_bundle, write_bundle
 from edge.check import probe_all
-from edge.config import load_config
+from edge.config_file import load_config
 from edge.daemon import open_trusted
 from edge.errors import BundleError, ConfigError
 from edge.manifest import encode_manifest

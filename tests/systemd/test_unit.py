@@ -31,6 +31,7 @@ mm_per_px = 2.0
 line_mm = 320
 [ledger]
 path = "/var/lib/sortline/line1/ledger.db"
+rows = 1000
 [gates]
 kitchen.distance_mm = 600
 recyclable.distance_mm = 600

@@ -51,7 +51,7 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path)
     out.mkdir()
     (out / "photo.jpg").write_bytes(b"precious")
 
-    command = [sys.executable, "-m", "edge.sim", "dataset", str(out), "--per-class", "1"]
+    command = [sys.executable, "-m", "edge", "sim", "dataset", str(out), "--per-class", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
     assert done.returncode == 2

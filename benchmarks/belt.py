@@ -1,0 +1,196 @@
+"""The belt's figures on the virtual clock, seeds fixed: item counts, ghosts, placement, each beside its target.
+
+    python benchmarks/belt.py [--quick] [--jobs 2] [--only WORD] [--report FOLDER]
+
+The line, its ledger and its gates are the real ones; the classifier always says the same, for these are figures of the
+belt. Camera, computing and network take their modelled times: no figure depends on the machine.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.sim.bench import PART_ITEMS, run_bench
+from edge.sim.bench_settings import BenchSettings
+from edge.sim.disturbances import Disturbances
+from edge.sim.layout import Spacing
+from edge.sim.motion import Ramp
+from edge.sim.report import write_report
+from edge.sim.settings import SceneSettings
+
+VIEW = {"width_px": 480, "height_px": 360, "mm_per_px": 1.5, "line_mm": 480.0}
+SLOW = {"speed_mm_s": 500.0, "fps": 30.0}
+FAST = {"speed_mm_s": 2800.0, "fps": 100.0}
+EMPTY_S = 600.0
+CHANGE = 0.2
+"""Share of the speed by which it changes within a second, to and fro."""
+
+Figures = dict[str, Any]
+Judge = Callable[[Figures], tuple[str, bool]]
+"""What was measured, in words, and whether it meets the target."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of the table."""
+
+    name: str
+    target: str
+    settings: BenchSettings
+    judge: Judge
+
+
+def main() -> None:
+    """Run every row and print the table as it grows."""
+    options = parsed()
+    print(f"{'figure':44} {'target':34} measured", flush=True)
+    for row in rows(10 if options.quick else 1):
+        if options.only in row.name:
+            print_row(row, options.jobs, options.report)
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the items and of the time")
+    parser.add_argument("--jobs", type=int, default=1, help="processes; the figures do not depend on it")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--report", type=Path, help="folder for a report of each row, with pictures of its mistakes")
+    return parser.parse_args()
+
+
+def rows(divisor: int) -> Iterator[Row]:
+    """The figures; every one has its seed."""
+    many, some = 10_000 // divisor, 2_000 // divisor
+    for name, pace, seed in (("0.5 m/s, 30 fps", SLOW, 1), ("2.8 m/s, 100 fps", FAST, 2)):
+        steady = bench(pace, many, seed, speed_from="config")
+        yield Row(f"{many} apart, {name}", "0 missed, doubled, split, merged", steady, no_mistake)
+        yield Row(f"gate timing, {name}", "p99 <= 2 ms", steady, on_time)
+    for name, spacing, seed in (
+        ("side by side, 20 mm or more", Spacing(beside=1.0, gap_mm=(60, 200)), 3),
+        ("20 mm gaps", Spacing(gap_mm=(20, 20)), 4),
+    ):
+        yield Row(f"{some} {name}", "<= 0.5 % wrong counts", bench(SLOW, some, seed, spacing=spacing), few_wrong)
+    touching = bench(SLOW, some, 5, spacing=Spacing(touching=1.0))
+    yield Row(f"{some} touching", "one decision, flagged: 0 silent", touching, none_silent)
+    for number, (name, disturbances) in enumerate(DISTURBED.items()):
+        disturbed = bench(SLOW, some, 10 + number, disturbances=disturbances)
+        yield Row(f"{some} under {name}", "<= 0.2 % missed", disturbed, few_missed)
+        empty = bench(SLOW, 0, 20 + number, disturbances=disturbances, empty_s=EMPTY_S / divisor)
+        yield Row(f"{EMPTY_S / divisor:.0f} s of empty belt, {name}", "0 ghosts", empty, no_ghosts)
+    for name, pace, seed in (("0.5 m/s", SLOW, 30), ("2.8 m/s", FAST, 31)):
+        changing = bench(pace, some, seed, ramps=to_and_fro(pace["speed_mm_s"]))
+        yield Row(f"speed changes by 20 % in 1 s, {name}", "placement p99 <= 5 mm", changing, in_place)
+
+
+DISTURBED = {
+    "no disturbance": Disturbances(),
+    "drift +-40 %": Disturbances(drift=0.4),
+    "flicker 100 Hz, 20 %": Disturbances(flicker=0.2),
+    "vibration +-2 px": Disturbances(vibration_px=2.0),
+    "dirt, spots on the lens": Disturbances(dirt_per_m=30, lens_spots=8),
+    "a metal splice": Disturbances(splice=True),
+}
+
+
+def bench(
+    pace: dict[str, float],
+    items: int,
+    seed: int,
+    *,
+    spacing: Spacing = Spacing(),  # noqa: B008 - it is frozen
+    disturbances: Disturbances = Disturbances(),  # noqa: B008 - it is frozen
+    ramps: tuple[Ramp, ...] = (),
+    **settings: Any,
+) -> BenchSettings:
+    """One run's settings."""
+    scene = SceneSettings(
+        items=items, seed=seed, spacing=spacing, disturbances=disturbances, ramps=ramps, **VIEW, **pace
+    )
+    return BenchSettings(scene=scene, **settings)
+
+
+def to_and_fro(speed_mm_s: float) -> tuple[Ramp, ...]:
+    """Changes of the speed, every four seconds, for as long as a part of the run lasts."""
+    count = round(PART_ITEMS * 400 / speed_mm_s / 4)
+    slower = speed_mm_s * (1 - CHANGE)
+    return tuple(Ramp(4.0 * (n + 1), slower if n % 2 == 0 else speed_mm_s, 1.0) for n in range(count))
+
+
+DONE: dict[str, Figures] = {}
+"""Runs that two rows share."""
+
+
+def print_row(row: Row, jobs: int, reports: Path | None) -> None:
+    """Run it and print it."""
+    key = repr(row.settings)
+    if key not in DONE:
+        settings = row.settings
+        if reports:
+            reports.mkdir(parents=True, exist_ok=True)
+        result = run_bench(settings, jobs, pictures=12 if reports else 0)
+        DONE[key] = result.figures
+        if reports:
+            name = "".join(letter if letter.isalnum() else "-" for letter in row.name)
+            write_report(reports / f"{name}.html", settings, result.figures, result.cases)
+    said, met = row.judge(DONE[key])
+    print(f"{row.name:44} {row.target:34} {said}{'' if met else '   MISSED'}", flush=True)
+
+
+def counts(figures: Figures) -> str:
+    """The mistakes in words."""
+    kinds = ("missed", "doubled", "split", "merged", "ghosts")
+    return f"of {figures['items']}: " + ", ".join(f"{figures[kind]} {kind}" for kind in kinds)
+
+
+def wrong(figures: Figures) -> int:
+    """Items that were counted wrongly."""
+    return sum(figures[kind] for kind in ("missed", "doubled", "split", "merged"))
+
+
+def no_mistake(figures: Figures) -> tuple[str, bool]:
+    """Every item got exactly one decision."""
+    return counts(figures), wrong(figures) == 0
+
+
+def on_time(figures: Figures) -> tuple[str, bool]:
+    """The gates moved when the items were there."""
+    ms, mm = figures["timing_error_ms"], figures["timing_error_mm"]
+    planned = figures["plan_error_ms"]["p99"]
+    return f"p99 {ms['p99']} ms ({mm['p99']} mm); {planned} ms against the decision's place", ms["p99"] <= 2.0
+
+
+def few_wrong(figures: Figures) -> tuple[str, bool]:
+    """Nearly every item got exactly one decision."""
+    share = wrong(figures) / figures["items"]
+    return f"{share:.2%} ({counts(figures)})", share <= 0.005
+
+
+def none_silent(figures: Figures) -> tuple[str, bool]:
+    """No two items were decided as one without saying so."""
+    silent = figures["merged_unflagged"] + figures["missed"]
+    flagged = f"{figures['touching_flagged']} of {figures['touching']} flagged"
+    return f"{silent} silent, {flagged} ({counts(figures)})", silent == 0
+
+
+def few_missed(figures: Figures) -> tuple[str, bool]:
+    """Nearly every item was seen."""
+    share = figures["missed"] / figures["items"]
+    return f"{share:.2%} ({counts(figures)})", share <= 0.002
+
+
+def no_ghosts(figures: Figures) -> tuple[str, bool]:
+    """Nothing was decided where nothing was."""
+    return f"{figures['ghosts']} ghosts in {figures['frames']} frames", figures["ghosts"] == 0
+
+
+def in_place(figures: Figures) -> tuple[str, bool]:
+    """The gates met the items."""
+    mm = figures["timing_error_mm"]
+    return f"p99 {mm['p99']} mm, most {mm['max']} mm, {figures['unfired']} did not fire", mm["p99"] <= 5.0
+
+
+if __name__ == "__main__":
+    main()
