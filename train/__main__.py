@@ -2,20 +2,23 @@
 
 import signal
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import to_builtins
 from typer import Argument, Exit, Option
 
 from edge.commands import Json, command_line, print_json, run
-from edge.errors import Unavailable
+from edge.errors import Unavailable, UsageError
+from train.costs import open_costs
 from train.device import import_backend, require_backend
 from train.maps import open_map
 from train.run_folder import check_free
 from train.selection import select
 from train.settings import Settings
+from train.tensorboard import open_log
 
 app = command_line("Fine-tune ResNet50 on labelled photos, and judge models and bundles on them.")
 
@@ -26,6 +29,12 @@ class MixedPrecision(StrEnum):
     """Choices of --mixed-precision."""
 
     AUTO, OFF, FLOAT16, BFLOAT16 = "auto", "off", "float16", "bfloat16"
+
+
+class Freeze(StrEnum):
+    """Choices of --freeze."""
+
+    NONE, CONV1, CONV2, CONV3, CONV4, CONV5 = "none", "conv1", "conv2", "conv3", "conv4", "conv5"
 
 
 class Split(StrEnum):
@@ -55,18 +64,39 @@ def fit_command(
     extra: Annotated[list[Path] | None, Option(help="Further dataset, for training only; repeatable.")] = None,
     epochs: Annotated[int, Option(help="Of the whole network; 0 trains the head only.")] = DEFAULT.epochs,
     head_epochs: Annotated[int, Option(help="Of the head, before.")] = DEFAULT.head_epochs,
-    lr: Annotated[float, Option(help="Peak learning rate for the whole network.")] = DEFAULT.lr,
-    batch: Annotated[int, Option(help="Photos a step.")] = DEFAULT.batch,
+    lr: Annotated[float, Option(help="Peak learning rate of the last stage.")] = DEFAULT.lr,
+    stages: Annotated[str, Option(help="Where each stage begins to train, as conv5,conv4,all.")] = "all",
+    freeze: Annotated[Freeze, Option(help="Last part that stays as it was; conv5: all but the head.")] = Freeze.NONE,
+    batch: Annotated[str, Option(help="Photos a weight update; auto: 64, in parts that fit the device.")] = "auto",
+    patience: Annotated[
+        int, Option(help="Epochs without better macro F1 that end a stage, with its best weights; 0 none do.")
+    ] = DEFAULT.patience,
     size: Annotated[int, Option(help="Side of the input in pixels.")] = DEFAULT.size,
     seed: Annotated[int, Option(help="Of every random draw.")] = DEFAULT.seed,
     augment: Annotated[float, Option(help="Strength: 0 none, 1 usual.")] = DEFAULT.augment,
+    turn: Annotated[float, Option(help="Degrees a photo is turned either way at --augment 1.")] = DEFAULT.turn,
+    mixup: Annotated[float, Option(help="Alpha of blending photos in pairs; 0 none, 0.2 usual.")] = DEFAULT.mixup,
+    cutmix: Annotated[float, Option(help="Alpha of pasting a piece of another; 0 none, 1 usual.")] = DEFAULT.cutmix,
     backgrounds: Annotated[float, Option(help="Chance of a belt in place of white.")] = DEFAULT.backgrounds,
     extra_share: Annotated[float, Option(help="Share of an epoch from --extra.")] = DEFAULT.extra_share,
     label_smoothing: Annotated[float, Option(help="Of the targets.")] = DEFAULT.label_smoothing,
-    mixed_precision: Annotated[MixedPrecision, Option(help="auto: bfloat16 on a GPU.")] = MixedPrecision.AUTO,
-    average: Annotated[float, Option(help="Fine-tuned share of the weights; 1 is all.")] = DEFAULT.average,
+    costs: Annotated[Path | None, Option(help="TOML file of what each mistake costs, to train for it.")] = None,
+    ema: Annotated[float, Option(help="Share of a stage's steps to average weights over; 0 none.")] = DEFAULT.ema,
+    mixed_precision: Annotated[
+        MixedPrecision, Option(help="auto: on a GPU, bfloat16 where it has it, else float16.")
+    ] = MixedPrecision.AUTO,
+    deterministic: Annotated[bool, Option("--deterministic", help="Same bits each time, slower on a GPU.")] = False,
+    average: Annotated[
+        float | None, Option(help="Fine-tuned share of the weights, the rest as the head met them. [default: 0.75]")
+    ] = None,
     hold_out_source: Annotated[list[str] | None, Option(help="Manifest source to judge apart; repeatable.")] = None,
-    calibration: Annotated[float, Option(help="Training share kept for the temperature.")] = DEFAULT.calibration,
+    calibration: Annotated[
+        float, Option(help="Training share kept to judge epochs and fit the temperature.")
+    ] = DEFAULT.calibration,
+    resume: Annotated[bool, Option("--resume", help="Go on with the unfinished run in --out.")] = False,
+    checkpoint_minutes: Annotated[float, Option(help="Between two checkpoints.")] = 10.0,
+    tensorboard: Annotated[Path | None, Option(help="Folder to write logs for TensorBoard to.")] = None,
+    preview: Annotated[Path | None, Option(help="PNG to write augmented photos to, and nothing else.")] = None,
     folder_map: Map = "",
     cache: Cache = None,
     device: Device = DeviceChoice.AUTO,
@@ -77,25 +107,59 @@ def fit_command(
         epochs=epochs,
         head_epochs=head_epochs,
         lr=lr,
-        batch=batch,
+        stages=tuple(stages.split(",")),
+        freeze=freeze.value,
+        batch=_batch(batch),
+        patience=patience,
         size=size,
         seed=seed,
         augment=augment,
+        turn=turn,
+        mixup=mixup,
+        cutmix=cutmix,
         backgrounds=backgrounds,
         extra_share=extra_share,
         label_smoothing=label_smoothing,
+        ema=ema,
         mixed_precision=mixed_precision.value,
+        deterministic=deterministic,
         average=average,
         hold_out_sources=tuple(hold_out_source or ()),
         calibration=calibration,
     )
-    check_free(out)
+    if not preview:
+        check_free(out, resume=resume)
+    log = open_log(tensorboard) if tensorboard else None
     chosen = select(dataset, extra or [], settings.hold_out_sources, open_map(folder_map), cache)
-    require_backend(device.value)
+    settings = replace(settings, costs=open_costs(costs, chosen.dataset.labels) if costs else ())
+    require_backend(device.value, deterministic=deterministic)
     from train.fit import fit
+    from train.preview import write_preview
     from train.tables import print_report
 
-    print_report(fit(chosen, extra or [], out, settings, cache))
+    if preview:
+        write_preview(chosen.train + chosen.extra, settings, cache, preview)
+        return
+    report = fit(
+        chosen,
+        extra or [],
+        out,
+        settings,
+        cache=cache,
+        resume=resume,
+        checkpoint_minutes=checkpoint_minutes,
+        log=log,
+    )
+    print_report(report)
+
+
+def _batch(text: str) -> int | Literal["auto"]:
+    if text == "auto":
+        return "auto"
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UsageError(f"--batch: expected auto or a number, found {text!r}") from error
 
 
 @app.command("check")
@@ -151,7 +215,7 @@ def eval_command(
 def compare_command(
     a: Annotated[Path, Argument(help="model.keras, its run folder, or a bundle.")],
     b: Annotated[Path, Argument(help="Another one.")],
-    dataset: Photos,
+    dataset: Annotated[Path | None, Argument(help="Folder of photos. [default: what A was trained on]")] = None,
     split: SplitOption = Split.TEST,
     folder_map: Map = "",
     cache: Cache = None,
@@ -159,10 +223,11 @@ def compare_command(
     as_json: Json = False,
 ) -> None:
     """Say whether B is better than A, by the photos that only one of them gets right (McNemar's exact test)."""
-    from train.compare import compare
+    from train.compare import compare, trained_on
     from train.tables import print_comparison
 
-    comparison = compare(a, b, dataset, split.value, device.value, open_map(folder_map), cache)
+    photos, places = (dataset, open_map(folder_map)) if dataset else trained_on(a)
+    comparison = compare(a, b, photos, split.value, device.value, places, cache)
     print_comparison(comparison)
     if as_json:
         print_json(to_builtins(comparison))

@@ -1,4 +1,4 @@
-"""Parts of a finished network: its logits, its temperature, and where in a photo each class is seen."""
+"""Parts of a finished network: its temperature, and where in a photo each class is seen."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,6 @@ from train.model import BACKBONE, LOGITS
 
 CENTRED = "centre"
 """The layer whose output the backbone takes."""
-
-
-def logit_model(model: keras.Model) -> keras.Model:
-    """The same network up to its logits, (N, classes)."""
-    return keras.Model(model.input, model.get_layer(LOGITS).output)
 
 
 def fold_temperature(model: keras.Model, temperature: float) -> None:

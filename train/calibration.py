@@ -52,7 +52,7 @@ def set_apart(
     return [place for place in range(len(labels)) if place not in apart], sorted(apart)
 
 
-def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
     """The temperature that minimises the mean negative log-likelihood of `labels` (N,) given `logits` (N, classes) / T.
 
     One imagined photo that could be of any class is added, as Platt 1999 does: without it a few photos that are all
@@ -71,10 +71,17 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     return float(np.exp(minimize_scalar(loss, bounds=LOG_RANGE, method="bounded").x))
 
 
+def logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logits (N, classes) behind `probabilities`, but for a constant a photo, which softmax does not see.
+
+    A network that gives logits would be another one to compile.
+    """
+    return np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
+
+
 def temper(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
     """What `probabilities` (N, classes) become when their logits are divided by `temperature`; 1 / T takes it back."""
-    logits = np.log(np.maximum(probabilities.astype(np.float64), SMALLEST))
-    return np.asarray(softmax(logits / temperature, axis=1), np.float32)
+    return np.asarray(softmax(logits(probabilities) / temperature, axis=1), np.float32)
 
 
 def reliability(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> list[Bin]:

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from edge.dataset import open_dataset
 from edge.errors import RunError
 from edge.folder_map import FolderMap
+from edge.runfile import read_run
 from train.device import Device
 from train.evaluate import judge_on, open_judged
 from train.evidence import Evidence
@@ -62,6 +63,15 @@ def compare(
     opened = [open_dataset(dataset, each.labels, folder_map, cache) for each in judged]
     evidence = [judge_on(each, photos, split, cache) for each, photos in zip(judged, opened, strict=True)]
     return weigh(*evidence)
+
+
+def trained_on(model: Path) -> tuple[Path, FolderMap | None]:
+    """The dataset that a trained model or its run folder names, and its map. Raises RunError for a bundle."""
+    try:
+        record = read_run(model if model.is_dir() else model.parent)
+    except RunError as error:
+        raise RunError(f"{model}: expected a run that names its dataset, found none; name a DATASET") from error
+    return Path(record.dataset), record.folder_map
 
 
 def weigh(a: Evidence, b: Evidence) -> Comparison:

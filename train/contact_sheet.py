@@ -22,7 +22,7 @@ BROKEN: tuple[int, int, int] = (220, 30, 30)
 def write_sheets(dataset: Dataset, out: Path) -> list[Path]:
     """Write OUT/<class>.png for every class with photos. Raises UsageError when `out` cannot be written."""
     return [
-        _written(out / f"{label}.png", contact_sheet([photo for photo in dataset.photos if photo.label == label]))
+        write_png(out / f"{label}.png", contact_sheet([photo for photo in dataset.photos if photo.label == label]))
         for label in dataset.labels
         if any(photo.label == label for photo in dataset.photos)
     ]
@@ -63,10 +63,11 @@ def _tile(photo: Photo) -> Image:
     return np.vstack([image, caption])
 
 
-def _written(path: Path, sheet: Image) -> Path:
+def write_png(path: Path, picture: Image) -> Path:
+    """Write (H, W, 3) uint8 RGB. Raises UsageError when `path` cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
+        path.write_bytes(cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes())
     except OSError as error:
-        raise UsageError(f"{path}: expected a place for contact sheets, found {error.strerror}") from error
+        raise UsageError(f"{path}: expected a place for pictures, found {error.strerror}") from error
     return path

@@ -10,7 +10,7 @@ import typer
 
 from edge.errors import Unavailable
 from train.doctor import advice
-from train.machine import examine
+from train.machine import examine, oldest_capability
 from train.settings import Precision
 
 Device = Literal["auto", "gpu", "cpu"]
@@ -18,17 +18,29 @@ Device = Literal["auto", "gpu", "cpu"]
 HIDE_GPUS = MappingProxyType({"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"})
 """Read by the backends when they start."""
 
+DETERMINISTIC = MappingProxyType(
+    {"TF_DETERMINISTIC_OPS": "1", "XLA_FLAGS": "--xla_gpu_deterministic_ops=true", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+)
+"""Likewise; of TensorFlow, of JAX, of torch."""
+
+BFLOAT16_CAPABILITY = 8.0
+"""CUDA compute capability of Ampere, the first with bfloat16."""
+
 TOOLS = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python", "opencv-python-headless")
 
 
-def require_backend(device: Device = "auto") -> None:
+def require_backend(device: Device = "auto", *, deterministic: bool = False) -> None:
     """Import Keras with the backend that KERAS_BACKEND names, and see that it computes on `device`.
 
     "cpu" hides the GPUs. "auto" takes the CPU only where there is no GPU, and says so: a GPU that the backend cannot
-    use is never left idle. Raises Unavailable when the backend is not installed or the GPU is missing.
+    use is never left idle. `deterministic` asks for kernels that give the same bits each time, where there is a choice.
+    Raises Unavailable when the backend is not installed or the GPU is missing.
     """
     if device == "cpu":
         os.environ.update(HIDE_GPUS)
+    if deterministic:
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC['XLA_FLAGS']}".strip()
+        os.environ.update({**DETERMINISTIC, "XLA_FLAGS": flags})
     import_backend()
     if device == "cpu" or gpus():
         return
@@ -55,19 +67,30 @@ def import_backend() -> None:
 def policy(mixed_precision: Precision) -> str:
     """The dtype policy of the training copy: "float32", "mixed_float16" or "mixed_bfloat16".
 
-    "auto" means bfloat16 where there is a GPU (it needs no loss scaling; every GPU since 2020 has it), else float32.
+    "auto" means float32 without a GPU, bfloat16 on one that has it, which spares the scaling of the loss, else float16.
     """
     if mixed_precision == "off" or (mixed_precision == "auto" and not gpus()):
         return "float32"
-    return f"mixed_{'bfloat16' if mixed_precision == 'auto' else mixed_precision}"
+    if mixed_precision == "auto":
+        return "mixed_float16" if oldest_capability() < BFLOAT16_CAPABILITY else "mixed_bfloat16"
+    return f"mixed_{mixed_precision}"
 
 
 def gpus() -> list[str]:
     """The GPUs that the backend sees."""
+    return _devices("gpu")
+
+
+def cpus() -> list[str]:
+    """The CPUs that the backend sees: one, unless somebody makes it pretend to have more."""
+    return _devices("cpu")
+
+
+def _devices(kind: Literal["gpu", "cpu"]) -> list[str]:
     import keras
 
     try:
-        return list(keras.distribution.list_devices("gpu"))
+        return list(keras.distribution.list_devices(kind))
     except (RuntimeError, ValueError, NotImplementedError, AttributeError):  # how the backends say "none"
         return []
 

@@ -1,6 +1,7 @@
 """GPU first-aid: the exact fix for what commonly keeps a backend from its GPU."""
 
 from train.machine import Examination, Gpu
+from train.settings import AUTO_BATCHES
 
 ENOUGH_MIB = 6000
 """--batch 32 in mixed precision is meant to fit in the 6144 MiB of an RTX 3060 Laptop."""
@@ -61,7 +62,10 @@ def _memory_advice(found: Examination) -> list[str]:
 def _memory_advice_for(gpu: Gpu) -> list[str]:
     said = []
     if gpu.memory_mib < ENOUGH_MIB:
-        said.append(f"{gpu.name} has {gpu.memory_mib} MiB: --batch 16 --mixed-precision float16, or 8 if that fails")
+        said.append(
+            f"{gpu.name} has {gpu.memory_mib} MiB: leave --batch at auto, which computes as few as {AUTO_BATCHES[-1]} "
+            "photos at once, and --mixed-precision at auto; a smaller --size if that fails"
+        )
     if gpu.free_mib < FREE_SHARE * gpu.memory_mib:
         said.append(
             f"{gpu.name} has only {gpu.free_mib} of {gpu.memory_mib} MiB free: end the programs that `nvidia-smi` lists"

@@ -1,42 +1,24 @@
-"""The recipe: a head on frozen features, then the whole network gently, then an average of both."""
+"""The recipe: a head on frozen features, then the network stage by stage, then an average of before and after."""
 
+import gc
 from dataclasses import dataclass
-from itertools import chain, repeat
-from typing import Any
 
 import keras
-import numpy as np
-from numpy.typing import NDArray
+import typer
 
-from edge.preprocess import Image
-from train import device
-from train.augment import augmenter
-from train.batches import Lessons, class_weights, extra_drawn, open_batches, predict, shuffled
-from train.model import LOGITS, blend, build, built_with, feature_model, load_backbone, numpy_weights
-from train.progress import stage, verbosity
-from train.settings import (
-    DROPOUT,
-    EMA_SHARE,
-    FINAL_RATE_SHARE,
-    HEAD_RATE,
-    HEAD_VIEWS,
-    WARMUP_SHARE,
-    WEIGHT_DECAY,
-    Settings,
-)
+from edge.errors import Unavailable
+from train.checkpoint import Arrays, Checkpoint, Notes, Place, Row
+from train.head import fit_head
+from train.keeping import Keeper
+from train.model import blend, build, load_backbone, numpy_weights
+from train.progress import stage as announced
+from train.settings import AUTO_BATCHES, Settings
+from train.stage_training import StageTraining
+from train.stages import Stage, stages_of
+from train.training_setup import TrainingSet, TrainingSetup
 
-
-@dataclass(frozen=True)
-class Pupils:
-    """What training sees."""
-
-    images: Image
-    """(N, size, size, 3) uint8 RGB: the dataset's own training photos first, then those of the extra datasets."""
-    labels: NDArray[np.int64]
-    """(N,) class indices."""
-    own: int
-    """How many of the photos are the dataset's own."""
-    classes: int
+NO_ROOM = ("out of memory", "resource_exhausted", "resource exhausted", "oom when allocating")
+"""How TensorFlow, JAX and torch say it: each has its own exception, known only to who imports it."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +27,13 @@ class Learned:
 
     model: keras.Model
     """Float32, with the averaged weights in it."""
-    head_only: list[NDArray[np.float32]]
-    fine_tuned: list[NDArray[np.float32]]
-    history: list[dict[str, Any]]
-    """One row an epoch: stage, epoch, loss, accuracy."""
+    head_only: Arrays
+    fine_tuned: Arrays
+    history: list[Row]
+    """One row an epoch."""
 
 
-def beginner(classes: int, settings: Settings) -> keras.Model:
+def initial_network(classes: int, settings: Settings) -> keras.Model:
     """Build the network with the weights that `settings` name. Raises RunError or Unavailable if it can't have them."""
     keras.utils.set_random_seed(settings.seed)
     model = build(classes, settings.size)
@@ -59,108 +41,72 @@ def beginner(classes: int, settings: Settings) -> keras.Model:
     return model
 
 
-def learn(model: keras.Model, pupils: Pupils, settings: Settings) -> Learned:
-    """Train `model` in place."""
-    head_history = _fit_head(model, pupils, settings) if settings.pretrained and settings.head_epochs else []
-    start = numpy_weights(model)
-    tuned_history = _fine_tune(model, pupils, settings) if settings.epochs else []
+def learn(model: keras.Model, training_set: TrainingSet, settings: Settings, keeper: Keeper) -> Learned:
+    """Train `model` in place, from the keeper's checkpoint if there is one.
+
+    Raises Unavailable when not even the smallest batch fits the device, Interrupted, and RunError for a full disk.
+    """
+    setup = TrainingSetup.of(training_set, settings)
+    history, start = _begun(model, setup, keeper)
+    with keeper.listening():
+        _fine_tune(model, setup, keeper, history, start)
     end = numpy_weights(model)
-    blend(model, start, end, settings.average)
-    return Learned(model, start, end, [*head_history, *tuned_history])
+    blend(model, start, end, settings.fine_tuned_share)
+    return Learned(model, start, end, history)
 
 
-def _fit_head(model: keras.Model, pupils: Pupils, settings: Settings) -> list[dict[str, Any]]:
-    """Fit the last layer to the features of each photo, plain and augmented: the frozen backbone runs only once."""
-    with stage("features of every photo"):
-        features = _features(model, pupils, settings)
-    views = len(features) // len(pupils.images)
-    lessons = _lessons(pupils, settings)
-    head = keras.Sequential(
-        [
-            keras.Input(features.shape[1:]),
-            keras.layers.Dropout(DROPOUT),
-            keras.layers.Dense(pupils.classes, name=LOGITS),
-            keras.layers.Softmax(),
-        ]
-    )
-    _compile(head, keras.optimizers.Adam(HEAD_RATE), settings)
-    with stage("head"):
-        fitted = head.fit(
-            features,
-            np.tile(lessons.targets, (views, 1)),
-            sample_weight=np.tile(lessons.weights, views),
-            batch_size=settings.batch,
-            epochs=settings.head_epochs,
-            verbose=verbosity(),
-        )
-    model.get_layer(LOGITS).set_weights(head.get_layer(LOGITS).get_weights())
-    return _rows("head", fitted)
+def _begun(model: keras.Model, setup: TrainingSetup, keeper: Keeper) -> tuple[list[Row], Arrays]:
+    """The rows and weights with which fine-tuning starts."""
+    if keeper.saved:
+        return list(keeper.saved.notes.history), keeper.saved.arrays["start"]
+    settings = setup.settings
+    history = fit_head(model, setup) if settings.pretrained and settings.head_epochs else []
+    return history, numpy_weights(model)
 
 
-def _features(model: keras.Model, pupils: Pupils, settings: Settings) -> NDArray[np.float32]:
-    extractor = feature_model(model)
-    vary = augmenter(settings.augment, settings.backgrounds)
-    varied = repeat(vary, HEAD_VIEWS if vary else 0)
-    views = [
-        predict(extractor, pupils.images, settings.batch, augment, settings.seed + view)
-        for view, augment in enumerate(chain([None], varied))
-    ]
-    return np.concatenate(views)
+def _fine_tune(model: keras.Model, setup: TrainingSetup, keeper: Keeper, history: list[Row], start: Arrays) -> None:
+    plan, saved = stages_of(setup.settings), keeper.saved
+    for stage in plan[saved.notes.place.stage if saved else 0 :]:
+        with announced(f"from {stage.first} on, {stage.epochs} epochs at a rate of up to {stage.rate:g}"):
+            _run(model, setup, keeper, stage, history, start)
+    if saved and saved.notes.place.stage == len(plan):
+        model.set_weights(saved.arrays["network"])
+    else:
+        keeper.keep(Checkpoint(Notes(place=Place(len(plan)), history=history), _ended(start, model)))
 
 
-def _fine_tune(model: keras.Model, pupils: Pupils, settings: Settings) -> list[dict[str, Any]]:
-    """Train a copy of `model` in the precision that suits the device, and bring its weights back."""
-    with built_with(device.policy(settings.mixed_precision)):
-        copy = build(pupils.classes, settings.size, freeze_norm=settings.pretrained)
-    copy.set_weights(numpy_weights(model))
-    extra = len(pupils.images) - pupils.own
-    order = shuffled(pupils.own, extra, settings.extra_share, settings.batch, settings.seed)
-    vary, lessons = augmenter(settings.augment, settings.backgrounds), _lessons(pupils, settings)
-    with (
-        open_batches(pupils.images, order, settings.batch, vary, settings.seed, lessons) as batches,
-        stage(f"whole network, {len(batches)} steps an epoch, {copy.dtype_policy.name}"),
-    ):
-        _compile(copy, _optimizer(settings.epochs * len(batches), settings), settings)
-        fitted = copy.fit(batches, epochs=settings.epochs, verbose=verbosity())
-    model.set_weights(numpy_weights(copy))
-    return _rows("whole", fitted)
+def _ended(start: Arrays, model: keras.Model) -> dict[str, Arrays]:
+    return {"start": start, "network": numpy_weights(model)}
 
 
-def _optimizer(steps: int, settings: Settings) -> keras.optimizers.Optimizer:
-    warmup = round(steps * WARMUP_SHARE)
-    rate = keras.optimizers.schedules.CosineDecay(
-        settings.lr * FINAL_RATE_SHARE,
-        decay_steps=max(1, steps - warmup),
-        alpha=FINAL_RATE_SHARE,
-        warmup_target=settings.lr,
-        warmup_steps=max(1, warmup),
-    )
-    span = max(1.0, steps * EMA_SHARE)
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY, use_ema=True, ema_momentum=1 - 1 / span)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+def _run(
+    model: keras.Model, setup: TrainingSetup, keeper: Keeper, stage: Stage, history: list[Row], start: Arrays
+) -> None:
+    """One stage, with as many photos at once as the device has room for."""
+    saved = keeper.saved if keeper.saved and keeper.saved.notes.place.stage == stage.number else None
+    known = len(history)
+    for batch in [saved.notes.batch] if saved else batches_to_try(setup.settings, setup.training_set.own):
+        try:
+            StageTraining(model, setup, keeper, stage, batch, start, history).run(saved)
+        except Exception as error:
+            if not _no_room(error):
+                raise
+            del history[known:]
+            typer.echo(f"no room for {batch} photos of {setup.settings.size} px at once", err=True)
+        else:
+            return
+        gc.collect()  # the network without room lies in reference cycles, and on the device
+    raise Unavailable("expected room on the device for a training step, found none; choose a smaller --batch or auto")
 
 
-def _compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, settings: Settings) -> None:
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
-    model.compile(optimizer, loss, metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")])
-    # Otherwise TensorFlow traces the first step twice: once to make the optimizer's variables, once to use them.
-    model.optimizer.build(model.trainable_variables)
+def batches_to_try(settings: Settings, photos: int) -> list[int]:
+    """How many photos to compute at once, of those that make a weight update, when there are so many of them."""
+    whole = settings.update_batch(photos)
+    if settings.batch != "auto":
+        return [whole]
+    return [batch for batch in AUTO_BATCHES if whole % batch == 0] or [whole]
 
 
-def _lessons(pupils: Pupils, settings: Settings) -> Lessons:
-    """Targets, and weights by which every class counts the same in an epoch as `shuffled` mixes it."""
-    own, extra = pupils.labels[: pupils.own], pupils.labels[pupils.own :]
-    drawn = extra_drawn(len(own), len(extra), settings.extra_share)
-    counts = np.bincount(own, minlength=pupils.classes) + np.bincount(extra, minlength=pupils.classes) * (
-        drawn / max(1, len(extra))
-    )
-    return Lessons(np.eye(pupils.classes, dtype=np.float32)[pupils.labels], class_weights(counts)[pupils.labels])
-
-
-def _rows(stage: str, fitted: keras.callbacks.History) -> list[dict[str, Any]]:
-    columns = {name: fitted.history[name] for name in ("loss", "accuracy")}
-    return [
-        {"stage": stage, "epoch": epoch + 1, **{name: values[epoch] for name, values in columns.items()}}
-        for epoch in range(len(fitted.epoch))
-    ]
+def _no_room(error: Exception) -> bool:
+    said = f"{type(error).__name__} {error}".lower()
+    return any(words in said for words in NO_ROOM)

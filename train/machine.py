@@ -91,6 +91,16 @@ def _ask_driver() -> tuple[str, tuple[Gpu, ...]]:
     return read_smi(told)
 
 
+def oldest_capability() -> float:
+    """The lowest CUDA compute capability of this machine's GPUs; infinite when no driver tells."""
+    query = ["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(query, capture_output=True, text=True, timeout=SMI_TIMEOUT_S, check=True).stdout
+        return min(map(float, told.split()), default=float("inf"))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return float("inf")
+
+
 def read_smi(told: str) -> tuple[str, tuple[Gpu, ...]]:
     """Driver version and GPUs from nvidia-smi's lines `driver, name, total, free`; other lines are left out."""
     rows = [[part.strip() for part in line.split(",")] for line in told.splitlines()]

@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers
 
 from edge.errors import RunError, Unavailable
-from train.settings import DROPOUT, NORM_MOMENTUM
+from train.settings import DROPOUT, EVERYTHING, NORM_MOMENTUM, PARTS
 
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Subtracted by keras.applications' "caffe" preprocessing, in whose terms ResNet50 weights are."""
@@ -34,6 +34,18 @@ def build(classes: int, size: int, *, freeze_norm: bool = False) -> keras.Model:
     dropped = layers.Dropout(DROPOUT, name=FEATURES)(backbone(centred))
     logits = layers.Dense(classes, dtype="float32", name=LOGITS)(dropped)
     return keras.Model(photos, layers.Softmax(dtype="float32", name="probabilities")(logits), name="sortline")
+
+
+def unfreeze(model: keras.Model, first: str, frozen: str) -> None:
+    """Let the parts of the backbone from `first` on learn, and the head, but none up to `frozen`; never BatchNorm.
+
+    Both as in `train.settings.Settings`. Call it before `compile`.
+    """
+    begin = 0 if first == EVERYTHING else PARTS.index(first)
+    learning = PARTS[max(begin, 0 if frozen == "none" else PARTS.index(frozen) + 1) :]
+    for layer in model.get_layer(BACKBONE).layers:
+        if not isinstance(layer, layers.BatchNormalization):
+            layer.trainable = layer.name.startswith(learning)
 
 
 def feature_model(model: keras.Model) -> keras.Model:
@@ -64,8 +76,8 @@ def blend(model: keras.Model, start: list[np.ndarray], end: list[np.ndarray], sh
 
 
 def numpy_weights(model: keras.Model) -> list[np.ndarray]:
-    """The weights on the host."""
-    return [np.asarray(value) for value in model.get_weights()]
+    """The weights on the host; copies, for torch on the CPU gives its own memory."""
+    return [np.array(value) for value in model.get_weights()]
 
 
 @contextmanager

@@ -85,7 +85,13 @@ def finished(shapes: Path, weights: Path, tmp_path_factory: pytest.TempPathFacto
     return Run(folder, shapes, done.out)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def saved(finished: Run) -> keras.Model:
+    """Its model, opened as anybody would."""
+    return keras.saving.load_model(finished.folder / "model.keras", compile=False, safe_mode=True)
+
+
+@pytest.fixture(scope="session")
 def command_line() -> Command:
     """Run `python -m train` with arguments, in this process."""
     return train

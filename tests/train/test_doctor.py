@@ -50,7 +50,7 @@ def test_where_all_is_well_there_is_nothing_to_do() -> None:
         (replace(BLIND, driver="", gpus=(), system="WSL2", on_bus=False), "driver in Windows"),
         (replace(BLIND, driver="", gpus=(), container=True), "--gpus all"),
         (replace(BLIND, driver="", gpus=(), on_bus=False), "no NVIDIA GPU"),
-        (replace(WELL, gpus=(Gpu("GTX 1650", 4096, 4000),)), "--batch 16"),
+        (replace(WELL, gpus=(Gpu("GTX 1650", 4096, 4000),)), "leave --batch at auto"),
         (replace(WELL, gpus=(Gpu("RTX 3060", 6144, 900),)), "only 900 of 6144 MiB free"),
     ],
 )

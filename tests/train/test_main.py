@@ -43,42 +43,39 @@ def test_the_report_rests_on_the_right_photos(finished: Run) -> None:
     assert report["held_out_by_average"]["1.0"]["accuracy"] == report["held_out"]["accuracy"]
 
 
-def test_the_saved_model_takes_photos_and_gives_probabilities(finished: Run) -> None:
+def test_the_saved_model_takes_photos_and_gives_probabilities(finished: Run, saved: keras.Model) -> None:
     """uint8 RGB in, float32 probabilities out, in Keras' own layers and float32 throughout, opened in safe mode."""
-    model = keras.saving.load_model(finished.folder / "model.keras", compile=False, safe_mode=True)
     photos = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
 
-    probabilities = keras.ops.convert_to_numpy(model(photos))
+    probabilities = keras.ops.convert_to_numpy(saved(photos))
 
-    assert model.inputs[0].dtype == "uint8"
+    assert saved.inputs[0].dtype == "uint8"
     assert probabilities.dtype == np.float32
     assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-    assert {layer.dtype_policy.name for layer in model._flatten_layers()} == {"float32"}
+    assert {layer.dtype_policy.name for layer in saved._flatten_layers()} == {"float32"}
     assert not _custom_modules(finished.folder / "model.keras")
 
 
-def test_the_saved_model_is_the_one_that_was_judged(finished: Run) -> None:
+def test_the_saved_model_is_the_one_that_was_judged(finished: Run, saved: keras.Model) -> None:
     """Run over the test photos again, it is as often right, and as sure, as the report says: calibrated in itself."""
-    model = keras.saving.load_model(finished.folder / "model.keras", compile=False)
     report = json.loads((finished.folder / "report.json").read_text())
     dataset = open_dataset(finished.dataset)
     photos = [photo for photo in dataset.split("test") if photo.source != "carol"]
 
-    probabilities = model.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0)
+    probabilities = saved.predict(np.stack([model_input(photo.path, 32) for photo in photos]), verbose=0)
 
     assert np.mean(probabilities.argmax(axis=1) == dataset.indices(photos)) == pytest.approx(report["accuracy"])
     confidence = sum(each["n"] * each["confidence"] for each in report["reliability"]) / len(photos)
     assert probabilities.max(axis=1).mean() == pytest.approx(confidence, abs=1e-4)
 
 
-def test_the_whole_network_was_tuned_but_not_its_normalisation(finished: Run, weights: Path) -> None:
+def test_the_whole_network_was_tuned_but_not_its_normalisation(saved: keras.Model, weights: Path) -> None:
     """The last convolution moved a little; the statistics of BatchNorm are still those of the pretrained weights."""
     start = build(3, 32)
+
     load_backbone(start, str(weights))
 
-    end = keras.saving.load_model(finished.folder / "model.keras", compile=False)
-
-    before, after = (model.get_layer(BACKBONE) for model in (start, end))
+    before, after = (model.get_layer(BACKBONE) for model in (start, saved))
     kernels = [net.get_layer("conv5_block3_3_conv").get_weights()[0] for net in (before, after)]
     means = [net.get_layer("conv5_block3_3_bn").moving_mean for net in (before, after)]
     assert 0 < np.abs(kernels[0] - kernels[1]).max() < 0.01
@@ -116,8 +113,8 @@ def test_metrics_have_a_row_an_epoch(finished: Run) -> None:
     """20 of the head and one of the whole network, below the names of the columns."""
     rows = (finished.folder / "metrics.csv").read_text().splitlines()
 
-    assert rows[0] == "stage,epoch,loss,accuracy"
-    assert [row.split(",")[0] for row in rows[1:]] == ["head"] * 20 + ["whole"]
+    assert rows[0] == "stage,epoch,loss,accuracy,macro_f1,lr,photos_per_s"
+    assert [row.split(",")[0] for row in rows[1:]] == ["head"] * 20 + ["all"]
 
 
 def test_eval_judges_a_run_on_a_dataset(finished: Run, command_line: Command) -> None:
@@ -150,13 +147,21 @@ def test_a_page_that_cannot_be_written_is_one_line(finished: Run, command_line: 
 
 
 def test_compare_finds_a_run_no_better_than_itself(finished: Run, command_line: Command) -> None:
-    """The last line is one JSON object."""
-    done = command_line("compare", finished.folder, finished.folder, finished.dataset, "--json")
+    """On the photos that A was trained on, as nobody names others; the last line is one JSON object."""
+    done = command_line("compare", finished.folder, finished.folder, "--json")
 
     found = json.loads(done.out.splitlines()[-1])
     assert done.status == 0
     assert (found["n"], found["only_a_right"], found["only_b_right"], found["p_value"]) == (18, 0, 0, 1.0)
     assert found["verdict"] == "no difference shown"
+
+
+def test_a_bundle_names_no_photos_to_compare_on(finished: Run, command_line: Command) -> None:
+    """One line asks for some."""
+    done = command_line("compare", SHIPPED, finished.folder)
+
+    assert done.status == 2
+    assert "name a DATASET" in _one_line(done.error)
 
 
 def test_compare_refuses_models_of_other_classes(finished: Run, command_line: Command) -> None:

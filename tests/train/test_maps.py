@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.train.conftest import Command
 
-SHORT = ("--epochs", 0, "--head-epochs", 1)
+SHORT = ("--epochs", 0, "--head-epochs", 1, "--augment", 0, "--backgrounds", 0)
 TRASHNET = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 KAGGLE12 = (
     *("battery", "biological", "brown-glass", "cardboard", "clothes", "green-glass"),

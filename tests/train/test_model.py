@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.errors import RunError
-from train.model import build, feature_model, load_backbone
+from train.model import build, feature_model, load_backbone, unfreeze
 
 SIZE = 32
 
@@ -35,3 +35,24 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_backbone(build(4, SIZE), str(stranger))
 
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("first", "frozen", "learning"),
+    [
+        ("all", "none", {"conv1", "conv2", "conv3", "conv4", "conv5"}),
+        ("conv5", "none", {"conv5"}),
+        ("all", "conv3", {"conv4", "conv5"}),
+        ("conv2", "conv4", {"conv5"}),
+        ("all", "conv5", set()),
+    ],
+)
+def test_parts_learn_as_asked(first: str, frozen: str, learning: set[str]) -> None:
+    """And the head always; BatchNorm never where it is frozen."""
+    model = build(4, SIZE, freeze_norm=True)
+
+    unfreeze(model, first, frozen)
+
+    names = {variable.path.split("/")[-2] for variable in model.trainable_variables}
+    assert {name.split("_")[0] for name in names} == learning | {"logits"}
+    assert not any(name.endswith("_bn") for name in names)
