@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ENSURE_VENV = $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 	deploy/install-packages $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
 
-.PHONY: demo test lint eight clean
+.PHONY: demo test lint faults eight clean
 
 demo: $(VENV)/demo.stamp ## items ride a belt and gates fire, with nothing else installed
 	$(BIN)/python -m edge demo $(DEMO_FLAGS)
@@ -18,12 +18,20 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+faults: $(VENV)/test.stamp mosquitto fault-tools ## processes die, networks fail, disks fill: hours; FAULTS_FLAGS="--rows kills --scale 0.1"
+	$(BIN)/python -m tests.faults $(FAULTS_FLAGS)
+
 eight: ## the one environment with all eight packages of the specification, Python 3.11
 	@$(ENSURE_VENV)
 	$(PYTHON) -m venv .venv-eight
 	.venv-eight/bin/pip install --quiet --requirement requirements-eight.txt
 	.venv-eight/bin/pip install --quiet --no-deps .
 	TF_CPP_MIN_LOG_LEVEL=3 .venv-eight/bin/python tests/eight.py
+
+.PHONY: fault-tools
+fault-tools:
+	@command -v nft >/dev/null && command -v cc >/dev/null || deploy/install-packages nftables iproute2 gcc libc6-dev || \
+		echo "without them, lost packets and a jumping clock are skipped" >&2
 
 .PHONY: mosquitto
 mosquitto:

@@ -111,7 +111,7 @@ class RoutingConfig(Section, frozen=True):
     """True class -> bin -> what an item of the class costs there, the reject bin included; replaces min_confidence."""
     protect: dict[str, Share] = {}
     """Class -> probability above which an item goes to no bin but the class's own or the reject bin."""
-    touching: Literal["reject", "classify"] = "reject"
+    touching: Literal["reject", "classify"] = "classify"
     """What is done with things that touch: a gate can only send them to one bin together."""
     reject: Name = "reject"
     """The bin of every item that is not decided otherwise."""

@@ -1,29 +1,36 @@
 """Ends: where along the belt a thing begins and ends, finer than the pixels that it was found with."""
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from edge.matter import Mask
-from edge.preprocess import Box, Image
+from edge.preprocess import Box, Image, halved
 
-OUTSIDE_MM, INSIDE_MM = 25.0, 9.0
-"""The end is looked for so far on both sides of where the thing's pixels end: a needle is too thin for these."""
+OUTSIDE_MM, INSIDE_MM = 25.0, 18.0
+"""The end is looked for so far on both sides of where the thing's coarse pixels end: a needle is too thin for these,
+and the sharp rim of a shadow is among them."""
 BESIDE_MM = 10.0
 """And so far above and below, for a thin end may be slanted."""
-SURE = 16.0
-"""Grey levels (0-255) by which matter is brighter or more colourful than belt: its weave and grain reach half of it."""
-PLATEAU_MM = 3.0
-"""The end's own contrast is the greatest so near to it: a needle has less than the syringe that it is on."""
+FINE_MM = 1.0
+"""Pixels are halved while they stay smaller than that: finer ones are not worth their time."""
+SURE = 14.0
+"""Grey levels (0-255) by which matter stands out: the belt's weave and grain reach half of it, its scratches more, so
+that one which meets an item makes it longer; a higher limit would lose needles, which are more common."""
+PLATEAU_MM = 2.5
+"""The end's own contrast is the greatest so near to it: a needle has less than the syringe that it is on, and the rim
+that is turned away from the lamp less than the rest; motion and optics blur a border over less than that."""
 HALF = 0.5
-"""Share of that contrast at which an end is: a border that is blurred, by motion or by optics, has it at its middle."""
-
-
+"""Share of that contrast at which the end is: the middle of a blurred border."""
 SHADE_MM = 8.0
+"""A shadow grows as deep as it gets over more than that: the rim of a thing is brighter than what is beside it."""
 DEEPEST = 0.4
+"""No shadow is darker than this share of the belt: what is, is matter."""
+BLACK = 4.0
+"""Added to a divisor, in grey levels: the colour of what is near black would be all noise."""
 
 
 class Belt(NamedTuple):
@@ -31,77 +38,113 @@ class Belt(NamedTuple):
 
     colour: Image
     """(h, w, 3) uint8 RGB at working size."""
-    gains: NDArray[np.float32]
-    """(h,) factors on it."""
+    light: NDArray[np.float32]
+    """(h, w) factors on it."""
+
+    @property
+    def turned(self) -> "Belt":
+        """With its axes swapped."""
+        return Belt(self.colour.swapaxes(0, 1), self.light.T)
 
 
-def refined_ends(frame: Image, belt: Belt, things: Mask, box: Box, shrink: int, mm_per_px: float) -> tuple[float, float]:
+class Strip(NamedTuple):
+    """A part of a frame, every plane of one size; the belt made grey, whatever its colour is."""
+
+    most: NDArray[np.float32]
+    """Each pixel's brightest colour."""
+    least: NDArray[np.float32]
+    """Its darkest one."""
+    level: NDArray[np.float32]
+    """The belt's."""
+    core: Mask
+    """Where the mask shows things."""
+
+    @property
+    def mirrored(self) -> "Strip":
+        """With its right end to the left."""
+        back = np.s_[:, ::-1]
+        return Strip(self.most[back], self.least[back], self.level[back], self.core[back])
+
+
+def refined_ends(
+    frame: Image, belt: Belt, things: Mask, box: Box, shrink: int, mm_per_px: float
+) -> tuple[float, float]:
     """Left and right end in pixels of `frame`, (H, W, 3) uint8 RGB, of the thing in `box` at working size.
 
-    `things` is the frame's mask, which is `shrink` times smaller. An end that is cut by the view stays where it is, and
-    so does one that is no brighter and no more colourful than the belt: it cannot be told from a shadow.
-    For things that move up or down, hand in everything with its axes swapped.
+    `things` is the frame's mask, which is `shrink` times smaller. An end that cannot be told from belt or shadow stays
+    where the box has it. For things that move up or down, hand in everything with its axes swapped.
     """
-    rows = _around(box.top, box.bottom, BESIDE_MM, BESIDE_MM, mm_per_px * shrink, things.shape[0])
+    fine = min(shrink, 2 ** max(0, math.floor(math.log2(FINE_MM / mm_per_px))))
+    finer, mm = shrink // fine, mm_per_px * shrink
+    rows = _around(box.top, BESIDE_MM, box.bottom, BESIDE_MM, mm, things.shape[0])
+    lefts = _around(box.left, OUTSIDE_MM, box.left, INSIDE_MM, mm, box.right)
+    rights = _around(box.right, INSIDE_MM, box.right, OUTSIDE_MM, mm, things.shape[1])
     ends = [float(box.left * shrink), float(box.right * shrink)]
-    if box.left > 0:
-        columns = _around(box.left, box.left, OUTSIDE_MM, INSIDE_MM, mm_per_px * shrink, box.right)
-        found = _end(*_strip(frame, belt, things, rows, columns, shrink), mm_per_px)
-        ends[0] = ends[0] if found is None else columns.start * shrink + found
-    if box.right < things.shape[1]:
-        columns = _around(box.right, box.right, INSIDE_MM, OUTSIDE_MM, mm_per_px * shrink, things.shape[1])
-        strip = _strip(frame, belt, things, rows, columns, shrink)
-        found = _end(*(part[:, ::-1] for part in strip), mm_per_px)
-        ends[1] = ends[1] if found is None else columns.stop * shrink - found
+    left = _end(_strip(frame, belt, things, (rows, lefts), shrink, finer), mm_per_px * fine)
+    if left is not None:
+        ends[0] = lefts.start * shrink + left * fine
+    right = _end(_strip(frame, belt, things, (rows, rights), shrink, finer).mirrored, mm_per_px * fine)
+    if right is not None:
+        ends[1] = rights.stop * shrink - right * fine
     return (ends[0], ends[1]) if ends[0] < ends[1] else (float(box.left * shrink), float(box.right * shrink))
 
 
-def _around(first: int, last: int, before_mm: float, behind_mm: float, mm: float, end: int) -> slice:
-    return slice(max(0, first - round(before_mm / mm)), min(end, last + round(behind_mm / mm)))
+def _around(first: int, before_mm: float, last: int, behind_mm: float, mm: float, size: int) -> slice:
+    return slice(max(0, first - round(before_mm / mm)), min(size, last + round(behind_mm / mm)))
 
 
-def _strip(
-    frame: Image, belt: Belt, things: Mask, rows: slice, columns: slice, shrink: int
-) -> tuple[MatLike, MatLike, MatLike]:
-    """A part, given at working size, of the frame: its brightest and darkest colour, as if the belt were grey, and the
-    level of the belt; and which of its pixels show things."""
-    there = frame[rows.start * shrink : rows.stop * shrink, columns.start * shrink : columns.stop * shrink]
-    size = (there.shape[1], there.shape[0])
-    empty = belt.colour[rows, columns] * belt.gains[rows, None, None] + 1.0
+def _strip(frame: Image, belt: Belt, things: Mask, there: tuple[slice, slice], shrink: int, finer: int) -> Strip:
+    """A part of the frame, given at working size, `finer` than that."""
+    rows, columns = (slice(part.start * shrink, part.stop * shrink) for part in there)
+    high, wide = (finer * (part.stop - part.start) for part in there)
+    seen = halved(frame[rows, columns], (shrink // finer).bit_length() - 1)
+    empty = belt.colour[there] * belt.light[there][:, :, None] + np.float32(1)
     grey = empty.mean(axis=2, keepdims=True)
-    factors = cv2.resize((grey / empty).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    level = cv2.resize(grey[:, :, 0].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    red, green, blue = cv2.split(cv2.multiply(cv2.blur(there, (1, 3)), factors, dtype=cv2.CV_32F))
+    factors = cv2.resize(grey / empty, (wide, high), interpolation=cv2.INTER_LINEAR)
+    level = cv2.resize(grey[:, :, 0].astype(np.float32), (wide, high), interpolation=cv2.INTER_LINEAR)
+    red, green, blue = cv2.split(cv2.multiply(cv2.blur(seen, (1, 3)), factors, dtype=cv2.CV_32F))
     most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    core = cv2.resize(things[rows, columns], size, interpolation=cv2.INTER_NEAREST)
-    return most, cv2.min(level, least), level, core
+    core = cv2.resize(things[there], (wide, high), interpolation=cv2.INTER_NEAREST)
+    return Strip(
+        np.asarray(most, np.float32),
+        np.asarray(least, np.float32),
+        np.asarray(level, np.float32),
+        np.asarray(core, np.uint8),
+    )
 
 
-def _evidence(most, least, level, mm_per_px):
-    width = max(3, round(SHADE_MM / mm_per_px))
-    shade = cv2.erode(cv2.blur(most, (1, 5)), np.ones((1, width), np.uint8), anchor=(width - 1, 0))
-    return cv2.subtract(most, cv2.min(least, cv2.max(shade, cv2.multiply(level, DEEPEST))))
-
-
-def _end(most: MatLike, least: MatLike, level: MatLike, core: MatLike, mm_per_px: float) -> float | None:
-    """How far from its left edge what lies to the right of a strip begins, in pixels; None: it does not show."""
-    evidence = _evidence(most, least, level, mm_per_px)
-    plateau = max(2, round(PLATEAU_MM / mm_per_px))
-    sure = (evidence > SURE).astype(np.uint8)
-    count, labels = cv2.connectedComponents(sure, connectivity=8)
+def _end(strip: Strip, mm_per_px: float) -> float | None:
+    """How far from a strip's left edge begins what lies to its right, in pixels; None: it does not show."""
+    evidence = _evidence(strip, mm_per_px)
+    count, labels = cv2.connectedComponents((evidence > SURE).astype(np.uint8))
     own = np.zeros(count, bool)
-    own[np.unique(labels[core > 0])] = True
+    own[labels[strip.core > 0]] = True
     own[0] = False
     body = own[labels]
     columns = body.any(axis=0)
-    if not columns.any():
-        return None
     first = int(np.argmax(columns))
-    if first == 0:
-        return 0.0
-    profile = np.where(body, evidence, 0).max(axis=0)
-    profile[:first] = np.where(body[:, first : first + 1], evidence[:, :first], 0).max(axis=0) if first else 0
-    half = HALF * float(profile[first : first + plateau].max())
-    beyond = first + int(np.argmax(profile[first : first + plateau] >= half))
-    outer, inner = (float(profile[beyond - 1]), float(profile[beyond])) if beyond else (0.0, half)
-    return beyond + 0.5 - (inner - half) / max(inner - outer, 1e-3)
+    if first == 0:  # there is nothing, or there is no belt beyond it
+        return None
+    plateau = max(2, round(PLATEAU_MM / mm_per_px))
+    profile = np.where(body[:, first:], evidence[:, first:], 0)[:, :plateau].max(axis=0)
+    outer = float(np.where(body[:, first], evidence[:, first - 1], 0).max())
+    return first + 0.5 + _crossing(np.append(outer, profile)) - 1
+
+
+def _evidence(strip: Strip, mm_per_px: float) -> NDArray[np.float32]:
+    """By how many grey levels each pixel is too bright, too colourful or too dark for belt, in whatever shadow."""
+    most, least, level, _ = strip
+    width = max(3, round(SHADE_MM / mm_per_px))
+    shade = cv2.erode(cv2.blur(most, (1, 5)), np.ones((1, width), np.uint8), anchor=(width - 1, 0))
+    darkest = level * np.float32(DEEPEST)
+    bright = most - np.minimum(level, np.maximum(shade, darkest))
+    colourful = cv2.blur(most - least, (3, 3)) * level / (most + np.float32(BLACK))
+    return np.asarray(np.maximum(np.maximum(bright, colourful), darkest - most), np.float32)
+
+
+def _crossing(profile: NDArray[np.float32]) -> float:
+    """Where, between its elements, a profile first comes to a share of its greatest value."""
+    limit = HALF * float(profile.max())
+    after = max(1, int(np.argmax(profile >= limit)))
+    outer, inner = float(profile[after - 1]), float(profile[after])
+    return after - (inner - limit) / max(inner - outer, 1e-3) if outer < limit else after - 1.0

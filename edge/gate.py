@@ -13,7 +13,7 @@ from edge.gate_drivers import Driver
 from edge.gate_journal import Journal
 from edge.gate_movements import Movements
 from edge.gate_outbox import Outbox
-from edge.gate_rules import HEARTBEAT_MS, Gate
+from edge.gate_rules import Gate
 from edge.messages import Answer, BinDecision, GateReport, Heartbeat, Status, decode, encode, topic
 from edge.mqtt import Connection, monotonic_ms
 from edge.mqtt_session import Arrival, Will
@@ -21,7 +21,10 @@ from edge.mqtt_session import Arrival, Will
 INBOX = 1000
 """Messages that may wait; beyond it they are dropped, and their items go to the reject bin."""
 TICK_MS = 50.0
-"""How often silence of the daemon and the end of the service are looked for."""
+"""How often the end of the service is looked for."""
+
+SURE_MS = 2_000.0
+"""What was answered so long before the last heartbeat came has reached the daemon that sent it."""
 
 Say = Callable[[str], None]
 
@@ -74,7 +77,9 @@ class Service:
         self._rules, self._movements, self._say = rules, movements, say
         self._inbox: queue.Queue[tuple[Arrival, float]] = queue.Queue(INBOX)
         self._told: GateReport | None = None
-        self._heard_ms = 0.0
+        self._heard_ms = self._returned_ms = 0.0
+        self._missed = True
+        """The daemon was gone, also where its status is the first to say that it is back."""
 
     def receive(self, arrival: Arrival) -> None:
         """From the connection's thread."""
@@ -85,7 +90,7 @@ class Service:
 
     def tell_again(self) -> None:
         """From the connection's thread: the broker may have forgotten the report, or published the will."""
-        self._told = None
+        self._told, self._returned_ms = None, monotonic_ms()
 
     def tell(self, publish: Callable[[GateReport], bool]) -> None:
         """Publish how the gate is, when it is not what was told last."""
@@ -96,6 +101,7 @@ class Service:
 
     def step(self, outbox: Outbox) -> None:
         """Wait for the next message or movement, and do it."""
+        self._missed = self._missed or not self._rules.alive
         patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
         with contextlib.suppress(queue.Empty):
             outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
@@ -131,11 +137,13 @@ class Service:
         return answers
 
     def _hear(self, outbox: Outbox, beat: Heartbeat, at_ms: float) -> list[Answer]:
-        """A daemon that is back after a silence has missed what was answered meanwhile."""
-        gone = not self._rules.alive
+        """A daemon that is back, or heard again by us who were away, has missed what was answered meanwhile.
+
+        A heartbeat proves that it hears us: it subscribes before it sends the first one, and none is retained.
+        """
         answers = self._rules.heartbeat(beat, at_ms)
         if self._rules.alive:
-            if gone:
-                outbox.repeat(self._heard_ms - HEARTBEAT_MS)
-            self._heard_ms = at_ms
+            if self._missed or self._heard_ms < self._returned_ms <= at_ms:
+                outbox.repeat(self._heard_ms - SURE_MS)
+            self._heard_ms, self._missed = at_ms, False
         return answers

@@ -4,13 +4,13 @@ Pure, like the rules that use it.
 """
 
 import math
-from collections import deque
 from typing import NamedTuple
 
 from edge.messages import BinDecision, Heartbeat
 
-OFFSET_BEATS = 120
-"""Heartbeats that the clock offset is estimated from: 30 s, in which two quartzes drift apart by less than 6 ms."""
+DRIFT = 500e-6
+"""So fast two clocks come apart at most: what NTP slews one by (RFC 5905), and quartzes differ by less. An offset that
+seems to grow faster is a network that has become slow."""
 
 
 class Window(NamedTuple):
@@ -33,23 +33,25 @@ class DaemonClock:
     """One boot's clock and odometer."""
 
     def __init__(self) -> None:
-        self._offsets_ms: deque[float] = deque(maxlen=OFFSET_BEATS)
+        self._offset_ms = math.inf
+        self._heard_ms = 0.0
         self._belt: Belt | None = None
         self._newest_t_ms = -math.inf
 
     @property
     def offset_ms(self) -> float | None:
-        """Own clock minus the daemon's, too large by the shortest delay seen; None while unknown."""
-        return min(self._offsets_ms, default=None)
+        """Own clock minus the daemon's, too large by the shortest delay seen and `DRIFT` since; None while unknown."""
+        return self._offset_ms if math.isfinite(self._offset_ms) else None
 
     def hear(self, beat: Heartbeat, now_ms: float) -> float:
         """Learn from a heartbeat that arrived now; returns when it was sent, on the own clock, at the latest now."""
-        self._offsets_ms.append(now_ms - beat.t_ms)
+        drifted_ms = self._offset_ms + (now_ms - self._heard_ms) * DRIFT
+        self._offset_ms, self._heard_ms = min(now_ms - beat.t_ms, drifted_ms), now_ms
         if beat.t_ms > self._newest_t_ms:
             self._newest_t_ms = beat.t_ms
             if self._belt or beat.belt_mm or beat.speed_mm_s:
                 self._belt = Belt(beat.t_ms, beat.belt_mm, beat.speed_mm_s)
-        return beat.t_ms + min(self._offsets_ms)
+        return beat.t_ms + self._offset_ms
 
     def window(self, decision: BinDecision, received_ms: float) -> Window:
         """When the item is at the gate: by the belt where it is known, else by the decision's times."""

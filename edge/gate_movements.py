@@ -45,7 +45,7 @@ class Movements:
     def wake_ms(self) -> float:
         """When `step` is to be called at the latest."""
         times = [plan.at_ms - (0 if _key(plan) in self._intended else INTENT_LEAD_MS) for plan in self._rules.planned]
-        return min([self._close_at_ms, self._look_at_ms, *times])
+        return min([self._close_at_ms, self._look_at_ms, self._rules.silent_at_ms, *times])
 
     def plan(self, plan: Actuation) -> list[Answer]:
         """It was accepted. Should the gate end before it moves, it has expired."""

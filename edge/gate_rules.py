@@ -3,6 +3,7 @@
 Pure: no clock, no socket, no file. `edge.gate` puts it on the wire.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -76,6 +77,11 @@ class Gate:
         return self._heard_ms is not None
 
     @property
+    def silent_at_ms(self) -> float:
+        """When a daemon that says nothing more is taken to be gone; infinite when none sorts."""
+        return math.inf if self._heard_ms is None else self._heard_ms + SILENCE_MS
+
+    @property
     def report(self) -> GateReport:
         """How this gate is."""
         state, detail = self._state
@@ -137,7 +143,10 @@ class Gate:
         return plan
 
     def due(self, now_ms: float) -> tuple[list[Actuation], list[Answer]]:
-        """What must move now, and what may not move any more. Ask at least every few ms and at `planned[0].at_ms`."""
+        """What must move now, and what may not move any more.
+
+        Ask at least every few ms, at `planned[0].at_ms` and at `silent_at_ms`.
+        """
         if self._heard_ms is not None and self._silent(now_ms):
             return [], self._trip("no heartbeat", now_ms)
         ready = [plan for plan in self.planned if plan.at_ms <= now_ms < plan.until_ms]
@@ -208,7 +217,7 @@ class Gate:
         return dropped
 
     def _silent(self, now_ms: float) -> bool:
-        return self._heard_ms is None or now_ms - self._heard_ms > SILENCE_MS
+        return self._heard_ms is None or now_ms > self.silent_at_ms
 
     def _trip(self, why: str, now_ms: float) -> list[Answer]:
         self._heard_ms = None

@@ -14,6 +14,8 @@ CHECKPOINT_WRITES = 500
 """About as many pages of 4 KiB in the log: 2 MiB."""
 CHECKPOINT_FRAMES = 1000
 """With so many pages in the log, which a busy line never left empty, a writer may wait once. Half of `WAL_BYTES`."""
+PATIENCE_MS = 10
+"""RESTART keeps writers out while it waits for readers: whoever lists a large ledger must not hold up a decision."""
 END_S = 5.0
 
 
@@ -43,6 +45,7 @@ class Checkpoints:
 
     def _run(self) -> None:
         with closing(connect(self._path)) as db:
+            db.execute(f"PRAGMA busy_timeout = {PATIENCE_MS}")
             while not self._closing:
                 self._due.wait()
                 self._due.clear()

@@ -16,6 +16,8 @@ NOISE = 3.0
 """Grey levels (0-255) that sensor noise explains: several deviations of what is left of it at working size."""
 FAINT = 5.0
 """Grey levels beyond both: something is there, if only a shadow."""
+PLAIN = 18.0
+"""Grey levels beyond both that a scratch in the belt does not reach."""
 ONE = 100
 """How a ratio of 1 between frame and reference is written."""
 DARKEST, BRIGHTEST = 0.4, 1.8
@@ -47,6 +49,8 @@ class Matter:
     things: Mask
     differs: Mask
     """Also shadows and whatever else differs from the belt at all."""
+    plain: Mask
+    """What differs from the belt by far."""
     linked: Mask
     """`things`, and what is merely brighter than belt: a clear or pale part of the thing that it touches."""
 
@@ -72,10 +76,11 @@ def matter_in(lit: Image, expected: Expected) -> Matter:
         cv2.bitwise_or(_below(least, DARKEST * ONE), _sharp(lit, expected)),
     )
     red, green, blue = cv2.split(cv2.absdiff(soft, belt))
-    faint = _above(cv2.max(cv2.max(red, green), blue), FAINT)
+    beyond = cv2.max(cv2.max(red, green), blue)
+    faint, plain = _above(beyond, FAINT), _above(beyond, PLAIN)
     things = _without_specks(cv2.bitwise_and(faint, no_light))
     linked = cv2.bitwise_or(things, _above(least, (1 + COLOURED) * ONE))
-    return Matter(np.asarray(things, np.uint8), np.asarray(faint, np.uint8), np.asarray(linked, np.uint8))
+    return Matter(*(np.asarray(mask, np.uint8) for mask in (things, faint, plain, linked)))
 
 
 def _nearest(picture: MatLike, expected: Expected) -> MatLike:

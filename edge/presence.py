@@ -39,6 +39,10 @@ BLOCKED_SHARE = 0.75
 """Nor does one of which things cover so much."""
 
 
+PASSED_MM = 20.0
+"""What is so far beyond the line, and what the view cuts, is not measured finer: its centre is known, or not yet."""
+
+
 class Spot(NamedTuple):
     """A thing in the region of interest."""
 
@@ -56,6 +60,7 @@ class Presence:
         Raises ConfigError when the file was not taught for this region of the picture.
         """
         width, height = geometry.size
+        self._geometry = geometry
         self._mm_per_px, self._level, self._view_mm = config.mm_per_px, geometry.level, geometry.view_mm
         self._halvings = halvings(config, width, height)
         self._shrink = 2**self._halvings
@@ -95,7 +100,7 @@ class Presence:
         self.blocked = not lit or covered > BLOCKED_SHARE * matter.things.size
         if abs(moved_mm) >= STEP_MM:
             self._learn(small, [o.box for o in outlines] if lit else [Box(0, 0, *self._size[::-1])], abs(moved_mm))
-        belt = Belt(self._reference.colour, gains)
+        belt = Belt(self._reference.colour, np.broadcast_to(gains[:, None], self._size))
         return [] if self.blocked else [self._spot(region, belt, matter.things, outline) for outline in outlines]
 
     def _teach(self, small: Image) -> None:
@@ -133,11 +138,15 @@ class Presence:
 
     def _spot(self, region: Image, belt: Belt, things: Mask, outline: Outline) -> Spot:
         box, shrink = outline.box, self._shrink
+        edges = (box.left * shrink, box.top * shrink, box.right * shrink, box.bottom * shrink)
+        thing = self._geometry.thing(edges, 0.0)
+        if not thing.whole or (thing.front_mm + thing.rear_mm) / 2 < -PASSED_MM:
+            return Spot(edges, outline.several)
         if self._level:
             left, right = refined_ends(region, belt, things, box, shrink, self._mm_per_px)
             return Spot((left, box.top * shrink, right, box.bottom * shrink), outline.several)
         turned = Box(box.top, box.left, box.bottom, box.right)
-        top, bottom = refined_ends(region.swapaxes(0, 1), things.T, turned, shrink, self._mm_per_px)
+        top, bottom = refined_ends(region.swapaxes(0, 1), belt.turned, things.T, turned, shrink, self._mm_per_px)
         return Spot((box.left * shrink, top, box.right * shrink, bottom), outline.several)
 
 

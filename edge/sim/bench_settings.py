@@ -7,13 +7,15 @@ from msgspec import Meta
 
 from edge.config import BeltConfig, CameraConfig, Config, GateConfig, LedgerConfig
 from edge.errors import UsageError
-from edge.sim.layout import Share
+from edge.sim.layout import SIZES_MM, Share
 from edge.sim.settings import SceneSettings
 
 LINE = "sim"
 REJECT = "reject"
 FIRST_GATE_MM = 600.0
 GATE_STEP_MM = 150.0
+MAX_ITEM_MM = SIZES_MM[1] + 20
+"""As a plant would set it that knows its largest items."""
 
 Milliseconds = Annotated[float, Meta(ge=0, le=1e5)]
 
@@ -55,6 +57,7 @@ def line_config(settings: BenchSettings, labels: tuple[str, ...], ledger: str) -
         speed_mm_s=scene.speed_mm_s,
         mm_per_px=scene.mm_per_px,
         line_mm=scene.line_mm,
+        max_item_mm=MAX_ITEM_MM,
         speed_from=settings.speed_from,
         mm_per_pulse=settings.mm_per_pulse if settings.speed_from == "mqtt" else None,
     )

@@ -316,7 +316,7 @@ def test_an_operator_reloads_the_routing(
     restart = ask_line(mosquitto.port, "reload")
     config.write_text(right + '[routing]\nreject = "other"\n')
     bins = ask_line(mosquitto.port, "reload")
-    config.write_text(right + "[routing]\nmin_confidence = 1.0\ntouching = 'classify'\n")
+    config.write_text(right + "[routing]\nmin_confidence = 1.0\n")
     done = ask_line(mosquitto.port, "reload")
 
     assert (wrong.returncode, restart.returncode, bins.returncode, done.returncode) == (1, 1, 1, 0)

@@ -202,7 +202,7 @@ def test_a_class_that_belongs_among_the_rejects_is_classified() -> None:
 def test_the_rules_are_those_of_the_configuration(tmp_path: Path, line_file: Any) -> None:
     """Bins, reject bin, confidence and its exceptions, protected classes, what is done with touching things."""
     more = (
-        "[routing]\nmin_confidence = 0.7\nbins = {other = 'reject'}\ntouching = 'classify'\n"
+        "[routing]\nmin_confidence = 0.7\nbins = {other = 'reject'}\ntouching = 'reject'\n"
         "[routing.min_confidence_of]\nother = 0.9\n[routing.protect]\nkitchen = 0.05\n"
     )
     config = load_config(line_file(tmp_path / "a.bundle", "x", more=more))
@@ -215,7 +215,7 @@ def test_the_rules_are_those_of_the_configuration(tmp_path: Path, line_file: Any
         min_confidence={"kitchen": 0.7, "other": 0.9},
         costs={},
         protect={"kitchen": 0.05},
-        reject_touching=False,
+        reject_touching=True,
     )
 
 

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.gate_clock import OFFSET_BEATS
 from edge.gate_rules import SILENCE_MS, Actuation, Gate
 from edge.messages import Answer, BinDecision, Heartbeat, Status, encode
 
@@ -217,21 +216,32 @@ def test_offset_is_the_least_delayed_heartbeat(sent_at: Make) -> None:
         sent_ms = 10_000 + 250.0 * number
         gate.heartbeat(beat(sent_ms), sent_ms + (0.2 if number == 17 else chance.uniform(20, 900)))
 
-    late = gate.decide(sent_at(19_750), 19_750 + 201)
+    late = gate.decide(sent_at(19_750), 19_750 + 205)
 
-    assert gate.offset_ms == pytest.approx(OFFSET_MS + 0.2)
+    assert gate.offset_ms == pytest.approx(OFFSET_MS + 0.2, abs=5)
     assert isinstance(late, Answer)
     assert late.outcome == "expired"
 
 
 def test_offset_follows_a_drifting_clock(gate: Gate) -> None:
-    """An old lucky heartbeat is forgotten, so that a daemon's clock that runs slow is followed."""
-    for number in range(1, 3 * OFFSET_BEATS):
+    """An old lucky heartbeat is forgotten as fast as clocks drift, so that a daemon's that runs slow is followed."""
+    for number in range(1, 400):
         now_ms = 10_000 + 250.0 * number
         gate.heartbeat(beat(now_ms - 0.02 * number), now_ms)
 
-    assert gate.offset_ms is not None
-    assert gate.offset_ms > OFFSET_MS + 0.02 * 2 * OFFSET_BEATS - 1
+    assert gate.offset_ms == pytest.approx(OFFSET_MS + 0.02 * 399)
+
+
+def test_slow_network_is_not_taken_for_a_slow_clock(gate: Gate, sent_at: Make) -> None:
+    """With everything two seconds late for ten minutes, heartbeats are no sign of life and decisions are late."""
+    for number in range(1, 2_400):
+        gate.heartbeat(beat(10_000 + 250.0 * number), 12_000 + 250.0 * number)
+    gate.due(12_000 + 250.0 * 2_400)
+
+    answer = gate.decide(sent_at(10_000 + 250.0 * 2_400), 12_000 + 250.0 * 2_400)
+
+    assert isinstance(answer, Answer)
+    assert (answer.outcome, answer.detail) == ("rejected", "no heartbeat")
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 400), st.integers(0, 2)), max_size=40))
@@ -350,3 +360,51 @@ def test_killed_gate_answers_from_its_journal(
 
     outcomes = [msgspec.json.decode(heard.payload, type=Answer).outcome for heard in (first, second)]
     assert outcomes == ["expired", "duplicate"]
+
+
+def alive(boot: str = "boot-1") -> bytes:
+    """A heartbeat of now."""
+    return encode(Heartbeat(line="l1", boot=boot, t_ms=time.monotonic_ns() / 1e6, state="online"))
+
+
+def next_answer(listener: Any) -> Answer:
+    """The next one on the broker."""
+    return msgspec.json.decode(
+        listener.wait_for(lambda message: message.topic == "sortline/l1/answer", timeout_s=15).payload, type=Answer
+    )
+
+
+def test_daemon_that_was_killed_hears_what_fired_meanwhile(
+    mosquitto: Any, listener: Any, a_decision: Make, a_gate: Any
+) -> None:
+    """An answer that the old run may not have kept is said once more, also where the new run's status comes first."""
+    with a_gate(mosquitto) as process:
+        said(process, "ready")
+        listener.say("sortline/l1/heartbeat", alive())
+        listener.say("sortline/l1/decision/recyclable", encode(a_decision()))
+        first = next_answer(listener)
+
+        listener.say("sortline/l1/status", encode(Status(line="l1", boot="boot-1", state="offline")))
+        listener.say("sortline/l1/status", encode(Status(line="l1", boot="boot-2", state="online")))
+        listener.say("sortline/l1/heartbeat", alive("boot-2"))
+
+        assert (next_answer(listener), first.outcome) == (first, "fired")
+
+
+def test_broker_that_was_killed_and_is_back_at_once_loses_no_answer(
+    mosquitto: Any, listen: Any, a_decision: Make, a_gate: Any
+) -> None:
+    """Too short for a missed heartbeat, long enough to lose an answer: it is said once more when both are back."""
+    with a_gate(mosquitto) as process:
+        said(process, "ready")
+        with listen(mosquitto.host, mosquitto.port) as ears:
+            ears.say("sortline/l1/heartbeat", alive())
+            ears.say("sortline/l1/decision/recyclable", encode(a_decision(act_in_ms=0.0, act_t_ms=0.0)))
+            first = next_answer(ears)
+
+        mosquitto.restart()
+        with listen(mosquitto.host, mosquitto.port) as ears:
+            ears.wait_for(lambda message: "/gate/" in message.topic, timeout_s=15)
+            ears.say("sortline/l1/heartbeat", alive())
+
+            assert (next_answer(ears), first.outcome) == (first, "fired")

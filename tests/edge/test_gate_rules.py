@@ -101,7 +101,7 @@ def test_overtaken_heartbeat_does_not_turn_the_belt_back(gate: Gate, on_belt: Ma
     gate.heartbeat(beat(10_500, belt_mm=1_200, speed_mm_s=200), 10_500)
     gate.heartbeat(beat(10_250, belt_mm=1_100, speed_mm_s=400), 10_501)
 
-    assert gate.planned[0].at_ms == 11_500
+    assert gate.planned[0].at_ms == pytest.approx(11_500)
 
 
 def test_heartbeats_that_were_long_on_their_way_are_no_sign_of_life(gate: Gate) -> None:
@@ -307,6 +307,29 @@ def test_intent_wakes_the_gate_before_the_movement(bench: Bench, due_at: Make) -
     assert first == pytest.approx(10_070)
     assert bench.journal.unsent()[0].outcome == "unknown"
     assert bench.movements.wake_ms == pytest.approx(10_100)
+
+
+def test_gate_that_must_not_look_now_sleeps(bench: Bench, due_at: Make) -> None:
+    """Sensors that are due just before a movement wait for its end, and the gate is not awake for them meanwhile."""
+    bench.plan(due_at(10_150))
+
+    waits_ms = []
+    for now_ms in (10_010, 10_111, 10_121):
+        bench.at(now_ms)
+        waits_ms.append(bench.movements.wake_ms - now_ms)
+
+    assert waits_ms == pytest.approx([100, 9, 29])
+
+
+def test_silence_wakes_the_gate(bench: Bench) -> None:
+    """It is safe when the third heartbeat is missing, not at the next look at something else."""
+    bench.at(10_700)
+
+    wakes_ms = bench.movements.wake_ms
+    bench.at(wakes_ms + 0.1)
+
+    assert wakes_ms == 10_000 + SILENCE_MS
+    assert bench.rules.report.state == "safe"
 
 
 @pytest.mark.parametrize(("when", "moved"), [("before", 0), ("after", 1)])

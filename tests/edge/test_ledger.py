@@ -171,6 +171,18 @@ def test_answer_stands_beside_its_decision(path: Path, record: Callable[..., lis
         assert rows(path, "seq, outcome") == [(fired, "fired"), (open_, None)]
 
 
+def test_duplicate_that_comes_first_does_not_hide_the_movement(path: Path, record: Callable[..., list[int]]) -> None:
+    """A gate that got a decision twice says so at once, and that it fired later: what is kept is that it fired."""
+    with Ledger(path, 100) as ledger:
+        twice, foreign = record(ledger, 2)
+        for seq, outcome in ((twice, "duplicate"), (twice, "fired"), (twice, "duplicate"), (foreign, "duplicate")):
+            ledger.answer(answer_to(seq, outcome))
+
+        ledger.flush()
+
+        assert rows(path, "seq, outcome") == [(twice, "fired"), (foreign, "duplicate")]
+
+
 def test_answer_to_nothing_is_ignored(path: Path, record: Callable[..., list[int]]) -> None:
     """Answers to an unknown seq or another boot change nothing."""
     with Ledger(path, 100) as ledger:

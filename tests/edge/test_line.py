@@ -164,15 +164,24 @@ def test_an_item_of_which_only_a_part_was_seen_is_hidden(scene: Scene, setup: Li
     assert setup.line.problems == ("blocked-view",)
 
 
-def test_things_that_touch_are_rejected_as_one_and_flagged(setup: LineOnScene) -> None:
-    """Two items that lie against each other: never silently sorted as one."""
+def test_things_that_touch_are_flagged_and_decided_as_one(setup: LineOnScene) -> None:
+    """Two items that lie against each other: a gate can only move them together, and whoever reads it knows."""
     pairs = make_scene(2, seed=1, spacing=Spacing(touching=1.0))
 
-    decisions = setup.play(pairs)
+    (decision,) = setup.play(pairs)
 
-    assert {(decision.bin, decision.reason, decision.touching) for decision in decisions} == {
-        ("reject", "unknown-item", True)
-    }
+    assert decision.touching
+    assert decision.reason == "classified"
+
+
+def test_things_that_touch_are_rejected_where_the_line_wants_it(tiny_bundle: Path, line_file: Any) -> None:
+    """`touching = "reject"`: none of them reaches a bin that is not the reject bin."""
+    pairs = make_scene(2, seed=1, spacing=Spacing(touching=1.0))
+
+    for strict in opened(tiny_bundle, line_file, more='[routing]\ntouching = "reject"\n'):
+        (decision,) = strict.play(pairs)
+
+        assert (decision.bin, decision.reason, decision.touching) == ("reject", "unknown-item", True)
 
 
 def test_a_full_bin_is_said_until_it_is_ready_again(setup: LineOnScene) -> None:

@@ -164,6 +164,17 @@ def test_two_bodies_that_touch_are_one_thing_and_said_to_be_several() -> None:
     assert several(presence.spots(single, 10.0)) == [False]
 
 
+def test_a_thing_with_a_long_waist_is_one() -> None:
+    """Two knobs on a shaft, as a bone has them: where things touch, the neck is short."""
+    presence, rubber = taught()
+    y, x = np.ogrid[:HEIGHT, :WIDTH]
+    knobs = ((x - 80) ** 2 + (y - 120) ** 2 < 20**2) | ((x - 200) ** 2 + (y - 120) ** 2 < 20**2)
+    bone = rubber()
+    bone[knobs | ((abs(y - 120) < 7) & (x > 80) & (x < 200))] = 200
+
+    assert several(presence.spots(bone, 10.0)) == [False]
+
+
 @pytest.mark.parametrize("grey", [0, 250])
 def test_a_view_that_shows_no_belt_is_blocked(grey: int) -> None:
     """A hand before the lens, or no light: no items, and it is said."""

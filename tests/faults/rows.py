@@ -1,0 +1,55 @@
+"""The rows of the table: which scenario with what, in the short form and in the long one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.faults import kills, network, outage, refusals, surroundings
+from tests.faults.table import Figure
+
+
+class Row(NamedTuple):
+    """One scenario and its two sizes."""
+
+    scenario: Callable[..., list[Figure]]
+    short: dict[str, Any]
+    """A minute and a half for all rows together."""
+    long: dict[str, Any]
+    """Hours."""
+
+    def run(self, folder: Path, *, long: bool, scale: float = 1.0) -> list[Figure]:
+        """Everything that is counted, in its long form, times `scale`. Times of waiting stay as they are."""
+        if not long:
+            return self.scenario(folder, **self.short)
+        counted = {name: max(1, round(value * scale)) for name, value in self.long.items() if name in COUNTED}
+        return self.scenario(folder, **{**self.long, **counted})
+
+
+COUNTED = ("broker", "daemon", "gate", "decisions", "times", "cuts", "attempts")
+
+ROWS = {
+    "kills": Row(
+        kills.kill,
+        {"broker": 3, "daemon": 1, "gate": 2, "decisions": 500, "calm_s": 2.0},
+        {"broker": 200, "daemon": 50, "gate": 50, "decisions": 100_000, "calm_s": 10.0},
+    ),
+    "stopped": Row(kills.stop_daemon, {"times": 3, "told_ms": 500.0}, {"times": 100, "told_ms": 50.0}),
+    "outage": Row(
+        outage.broker_away,
+        {"before_s": 3.0, "away_s": 5.0, "percentile": "p50", "way": 5.0},
+        {"before_s": 120.0, "away_s": 600.0, "percentile": "p99", "way": 1.05},
+    ),
+    "network": Row(network.trouble, {"decisions": 1_500, "longest_s": 2.0}, {"decisions": 100_000, "longest_s": 45.0}),
+    "loss": Row(network.loss, {"seconds": 4.0}, {"seconds": 300.0}),
+    "identities": Row(refusals.identities, {"attempts": 1}, {"attempts": 100}),
+    "passwords": Row(refusals.passwords, {"attempts": 1}, {"attempts": 100}),
+    "payloads": Row(refusals.payloads, {"attempts": 1}, {"attempts": 20}),
+    "clock": Row(surroundings.clock, {"seconds": 0.5}, {"seconds": 60.0}),
+    "disk": Row(surroundings.full_disk, {"seconds": 2.0}, {"seconds": 120.0}),
+    "power": Row(surroundings.power_cuts, {"cuts": 20}, {"cuts": 1_500}),
+    "day": Row(
+        outage.day,
+        {"decisions": 3_000, "rate": 2_000.0, "warm": 6_000, "growth": 0.03},
+        {"decisions": 864_000, "rate": 2_000.0, "warm": 50_000, "growth": 0.01},
+    ),
+}
