@@ -57,7 +57,7 @@ $(VENV)/demo.stamp: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test.stamp: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,tflite,gate,demo,train,export,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[cpu,tflite,gate,demo,train,tensorboard,export,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 clean:

@@ -323,7 +323,7 @@ def test_an_operator_reloads_the_routing(
     assert f"{config}: routing.min_confidence: expected" in wrong.stderr
     assert f"{config}: camera: expected no change but in routing" in restart.stderr
     assert "routing: expected the bins" in bins.stderr
-    assert done.stdout == "reloaded: routing.min_confidence, routing.touching\n"
+    assert done.stdout == "reloaded: routing.min_confidence\n"
     assert daemon.poll() is None
     listener.all_within(0.05)
     decision = msgspec.json.decode(listener.wait_for(is_decision, timeout_s=START_S).payload, type=BinDecision)
