@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.dataset import Photo, open_dataset
+from edge.photos.dataset import Photo, open_dataset
 from train.cache import CHUNK, THREADS, decoded
 
 

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
-from edge.cache_folder import cache_folder
-from edge.dataset import Dataset, Photo, open_dataset
 from edge.errors import SortlineError
+from edge.photos.cache_folder import cache_folder
+from edge.photos.dataset import Dataset, Photo, open_dataset
 from edge.preprocess import Image
 from train.calibration import fit_temperature, logits, temper
 from train.photos import load_photos

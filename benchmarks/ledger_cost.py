@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from edge.ledger import Ledger
-from edge.messages import Answer, BinDecision, encode
+from edge.ledger.ledger import Ledger
 from edge.metrics import percentiles
+from edge.wire.messages import Answer, BinDecision, encode
 
 ROWS = 100_000
 """As a line's file has it by default."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from edge.belt import Belt
+from edge.belt.belt import Belt
+from edge.belt.odometer import Odometer
 from edge.config import BeltConfig
-from edge.odometer import Odometer
 from edge.preprocess import Image, halved
 from edge.sim.scene import Scene
 

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from device_limits import floors, peak_bytes
 
-from edge.dataset import open_dataset
+from edge.photos.dataset import open_dataset
 from edge.preprocess import Image
 from train import device
 from train.augment import augmented

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from edge.commands import Json, command_line, print_json, run
-from edge.gate_command import gate
-from edge.ledger_command import ledger
+from edge.gate.command import gate
+from edge.ledger.command import ledger
 from edge.plant_commands import ask_line, gate_test
 from edge.sim.commands import app as sim
 
@@ -55,7 +55,7 @@ def calibrate(
     write: Annotated[bool, typer.Option("--write", help="Write the empty belt to the file of belt.reference.")] = False,
 ) -> None:
     """Learn the empty, running belt from the camera and measure its speed."""
-    from edge.calibrate import calibrate as watch
+    from edge.belt.calibrate import calibrate as watch
 
     typer.echo(watch(file, seconds, write=write))
 
@@ -100,7 +100,7 @@ def bench(
 @app.command()
 def schemas(out: Annotated[Path, typer.Argument(help="Folder to write to.")]) -> None:
     """Write the wire format for other programs: JSON Schemas and an AsyncAPI document."""
-    from edge.schemas import write_schemas
+    from edge.wire.schemas import write_schemas
 
     for path in write_schemas(out):
         typer.echo(path)

@@ -4,12 +4,12 @@ import logging
 import time
 from datetime import UTC, datetime
 
+from edge.belt.odometer import Odometer
 from edge.config import Config, bin_of
-from edge.messages import Heartbeat, Percentiles, State, Stats, Status
 from edge.metrics import Metrics
-from edge.odometer import Odometer
-from edge.publisher import Publisher
 from edge.watchdog import ServiceNotifier
+from edge.wire.messages import Heartbeat, Percentiles, State, Stats, Status
+from edge.wire.publisher import Publisher
 
 HEARTBEAT_S = 0.25
 CHANGE_S = 0.02

@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from edge.broker import embedded_broker
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
+from edge.camera.frames import Frame
 from edge.config import BeltConfig, CameraConfig, Config, EngineConfig, GateConfig, LedgerConfig, MqttConfig
 from edge.daemon import open_model
-from edge.frames import Frame
-from edge.jury import Model
-from edge.ledger import Ledger
+from edge.decision.voting import Model
+from edge.ledger.ledger import Ledger
 from edge.line import Line
 from edge.metrics import Metrics, percentiles
 from edge.preprocess import Image
-from edge.publisher import Publisher
+from edge.sim.broker import embedded_broker
 from edge.sim.scene import Scene
+from edge.wire.publisher import Publisher
 
 WIDTH, HEIGHT = 1280, 720
 MM_PER_PX = 0.5

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
-from edge.camera import Camera, Ended
+from edge.belt.geometry import Geometry
+from edge.camera.camera import Camera, Ended
+from edge.camera.sources import public_name
 from edge.config import Config
 from edge.config_file import check_routing, load_config
 from edge.errors import CameraError, SortlineError
-from edge.geometry import Geometry
-from edge.sources import public_name
 
 FRAMES = 10
 
@@ -91,7 +91,7 @@ def _camera(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    from edge.mqtt import Connection
+    from edge.wire.mqtt import Connection
 
     # A client id of its own: the daemon's would end the daemon's session.
     connection = Connection(config.mqtt, f"check-{token_hex(4)}", topics=(), on_message=lambda *_: None)

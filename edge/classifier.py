@@ -10,9 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import Bundle
+from edge.bundle.bundle import Bundle
+from edge.bundle.manifest import Variant
 from edge.errors import BundleError, ProviderError
-from edge.manifest import Variant
 from edge.preprocess import Image
 
 Probabilities = NDArray[np.float32]

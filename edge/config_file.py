@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
+from edge.belt.geometry import Geometry
 from edge.config import Config, GateConfig, bin_of
 from edge.config_errors import explain
+from edge.decision.timing import LEAST_LEAD_MS
 from edge.errors import ConfigError
-from edge.geometry import Geometry
-from edge.timing import LEAST_LEAD_MS
 
 
 def load_config(path: Path) -> Config:

@@ -7,24 +7,24 @@ from pathlib import Path
 from secrets import token_hex
 
 from edge.announcer import Announcer
-from edge.bundle import Bundle, open_bundle
-from edge.camera import Camera, Ended
+from edge.bundle.bundle import Bundle, open_bundle
+from edge.bundle.signature import read_public_key
+from edge.camera.camera import Camera, Ended
+from edge.camera.frames import Frame
 from edge.classifier import open_classifier
 from edge.commands import stop_on_signals
 from edge.config import Config
 from edge.config_file import check_routing, load_config
+from edge.decision.voting import Model
 from edge.errors import CameraError, ConfigError
-from edge.frames import Frame
-from edge.inputs import Inputs
-from edge.jury import Model
-from edge.ledger import Ledger
+from edge.ledger.ledger import Ledger
 from edge.line import Line
 from edge.line_control import LineControl
-from edge.messages import Answer
 from edge.metrics import Metrics
-from edge.publisher import Publisher, decoded
-from edge.remote_commands import RemoteCommands
-from edge.signature import read_public_key
+from edge.wire.inputs import Inputs
+from edge.wire.messages import Answer
+from edge.wire.publisher import Publisher, decoded
+from edge.wire.remote_commands import RemoteCommands
 
 FRAME_WAIT_S = 0.02
 """Longest wait for a frame: between two of them, a heartbeat is due when the belt's speed changes."""

@@ -12,15 +12,15 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from edge.broker import embedded_broker
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.config import MqttConfig
 from edge.errors import BundleError, Refused, Unavailable
-from edge.messages import BinDecision
+from edge.sim.broker import embedded_broker
 from edge.sim.plant import LINE, Plant
 from edge.sim.play import Truth
 from edge.sim.settings import SceneSettings
 from edge.sim.watch import Score, Watch, is_right, match, score
+from edge.wire.messages import BinDecision
 
 SHIPPED_BUNDLE = Path(__file__).parent.parent / "deploy" / "bundles" / "waste4.bundle"
 LAST_ROWS = 10

@@ -5,22 +5,22 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.belt_speed import BeltSpeed
-from edge.clerk import Clerk, Verdict
+from edge.belt.item_sources import ItemSource, open_items
+from edge.belt.odometer import Odometer
+from edge.belt.sightings import Crossing, View
+from edge.belt.speed import BeltSpeed
+from edge.camera.frames import Frame
 from edge.config import Config
-from edge.decision import Circumstances, Ruling, decide, rules_of
+from edge.decision.decision import Circumstances, Ruling, decide, rules_of
+from edge.decision.timing import Timetable
+from edge.decision.vote import Vote
+from edge.decision.voting import Model, Voting
+from edge.decision.writer import DecisionWriter, Verdict
 from edge.errors import Unavailable
-from edge.frames import Frame
-from edge.inputs import Inputs
-from edge.item_sources import ItemSource, open_items
-from edge.jury import Jury, Model
-from edge.ledger import Ledger
-from edge.messages import BinDecision, Reason
+from edge.ledger.ledger import Ledger
 from edge.metrics import Metrics
-from edge.odometer import Odometer
-from edge.sightings import Crossing, View
-from edge.timing import Timetable
-from edge.vote import Vote
+from edge.wire.inputs import Inputs
+from edge.wire.messages import BinDecision, Reason
 
 SPARE = 0.1
 """Share of a frame's time that is left free: a frame that comes early must not find the line at work."""
@@ -56,9 +56,9 @@ class Line:
         self._ledger, self._publisher, self._metrics = ledger, publisher, metrics
         self._inputs = inputs or Inputs(config, now_ns)
         self._speed = BeltSpeed(config.belt, self.odometer)
-        self._jury = Jury(config.vote, model, self.odometer, metrics, now_ns)
+        self._voting = Voting(config.vote, model, self.odometer, metrics, now_ns)
         self._rules, self._timetable = rules_of(config, model.labels), Timetable(config, self.odometer)
-        self._clerk = Clerk(config.line, model, boot, self._timetable)
+        self._writer = DecisionWriter(config.line, model, boot, self._timetable)
         self._items: ItemSource | None = None
         self._last: Frame | None = None
         self._busy_until_mm = -math.inf
@@ -92,10 +92,10 @@ class Line:
         with self._metrics.timed("presence"):
             self._speed.see(frame.image, frame.captured_ns)
             view = self._source(frame).see(frame.image, frame.captured_ns)
-        decisions = [made for it in self._jury.agreed_first(view.crossings) if (made := self._decide(frame, it))]
+        decisions = [made for it in self._voting.agreed_first(view.crossings) if (made := self._decide(frame, it))]
         with self._metrics.timed("vote"):
-            self._jury.look(frame, view.tracks)
-            self._jury.vote(frame, started_ns + round(self._period_ns(frame) * (1 - SPARE)))
+            self._voting.look(frame, view.tracks)
+            self._voting.vote(frame, started_ns + round(self._period_ns(frame) * (1 - SPARE)))
         self._count(frame, view)
         return decisions
 
@@ -113,7 +113,7 @@ class Line:
         now_ns = self._now_ns()
         crossings = self._items.abandon(now_ns) if self._items else ()
         ruling = Ruling(self._rules.reject, reason)
-        self._jury.dismiss()
+        self._voting.dismiss()
         self._last = None
         verdicts = [Verdict(crossing.sighting, ruling, Vote(), now_ns) for crossing in crossings]
         return [made for verdict in verdicts if (made := self._publish(verdict))]
@@ -127,7 +127,7 @@ class Line:
         return self._items
 
     def _decide(self, frame: Frame, crossing: Crossing) -> BinDecision | None:
-        vote = Vote() if self.paused else self._jury.verdict(frame, crossing)
+        vote = Vote() if self.paused else self._voting.verdict(frame, crossing)
         with self._metrics.timed("decide"):
             ruling = self._ruling(crossing, vote)
         return self._publish(Verdict(crossing.sighting, ruling, vote, frame.captured_ns))
@@ -137,7 +137,7 @@ class Line:
             return Ruling(self._rules.reject, "paused" if self.paused else "unknown-item")
         lead_ms = {name: self._lead_ms(name, crossing) for name in self._timetable.gates}
         at = Circumstances(lead_ms, self._inputs.closed, crossing.sighting.touching)
-        return decide(self._clerk.probabilities(vote), self._rules, at)
+        return decide(self._writer.probabilities(vote), self._rules, at)
 
     def _lead_ms(self, name: str, crossing: Crossing) -> float:
         """With an unknown speed nothing comes in time: nobody knows when the item is at the gate."""
@@ -150,7 +150,7 @@ class Line:
         """None: the ledger does not keep it (its `problems` say why), so nobody hears of it; the gates reject."""
         with self._metrics.timed("publish"):
             try:
-                decision = self._ledger.record(lambda seq: self._clerk.message(seq, verdict, self._now_ns()))
+                decision = self._ledger.record(lambda seq: self._writer.message(seq, verdict, self._now_ns()))
             except Unavailable:
                 self._metrics.unpublished += 1
                 return None

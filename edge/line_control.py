@@ -5,14 +5,14 @@ from pathlib import Path
 
 import msgspec
 
+from edge.camera.frames import Frame
+from edge.camera.snapshot import encode_snapshot
 from edge.config import Config, bin_of
 from edge.config_file import check_routing, load_config
 from edge.errors import ConfigError, SortlineError
-from edge.frames import Frame
 from edge.line import Line
-from edge.messages import Command
-from edge.remote_commands import Do, Done
-from edge.snapshot import encode_snapshot
+from edge.wire.messages import Command
+from edge.wire.remote_commands import Do, Done
 
 
 class NoPicture(SortlineError):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from edge.messages import Percentiles
+from edge.wire.messages import Percentiles
 
 KEPT = 4096
 """Newest figures of a stage that are kept between two stats messages."""

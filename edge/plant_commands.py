@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from edge.broker_options import CaFile, CertFile, Host, KeyFile, PasswordFile, Port, Username, broker_of
 from edge.commands import Json, print_json
+from edge.wire.broker_options import CaFile, CertFile, Host, KeyFile, PasswordFile, Port, Username, broker_of
 
 
 def gate_test(
@@ -27,9 +27,9 @@ def gate_test(
     json: Json = False,
 ) -> None:
     """Play a daemon against any gate, best with its actuator unarmed, and say which rules it keeps."""
-    from edge.conformance.certify import all_rules, certify, choose, played_daemon
-    from edge.conformance.report import as_json, as_text, summary
-    from edge.conformance.verdicts import in_order
+    from edge.gate.conformance.certify import all_rules, certify, choose, played_daemon
+    from edge.gate.conformance.report import as_json, as_text, summary
+    from edge.gate.conformance.verdicts import in_order
 
     rules = choose(all_rules(client_id), rule or ())
     broker = broker_of(host, port, username, password_file, ca_file, cert_file, key_file)
@@ -56,7 +56,7 @@ def ask_line(
     key_file: KeyFile = None,
 ) -> None:
     """Ask a running line for something over MQTT, and print what it says."""
-    from edge.remote_client import ask
+    from edge.wire.remote_client import ask
 
     broker = broker_of(host, port, username, password_file, ca_file, cert_file, key_file)
     said = ask(broker, line, command, why=why, timeout_s=wait)

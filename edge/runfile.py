@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from edge.errors import RunError
-from edge.folder_map import FolderMap
+from edge.photos.folder_map import FolderMap
 
 RUN_FILE = "run.json"
 MODEL_FILE = "model.keras"
@@ -26,7 +26,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     extra: tuple[str, ...] = ()
     """Absolute paths of the further datasets whose photos joined the training split."""
     dataset_fingerprint: str
-    """`edge.dataset.fingerprint` of `dataset`."""
+    """`edge.photos.dataset.fingerprint` of `dataset`."""
     temperature: float = 1.0
     """Divides the logits before softmax; 1 when not calibrated."""
     settings: dict[str, str | int | float | bool | None]

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from edge.bundle import GOLDEN, PARITY, encode_golden, sha256, write_bundle
+from edge.bundle.bundle import GOLDEN, PARITY, encode_golden, sha256, write_bundle
+from edge.bundle.manifest import InputSpec, Manifest, Variant
 from edge.classifier import Probabilities
-from edge.manifest import InputSpec, Manifest, Variant
 from edge.preprocess import Image
 from edge.runfile import RunRecord
 from export.golden import golden_inputs, tolerance
@@ -29,7 +29,7 @@ class Identity(msgspec.Struct, frozen=True, kw_only=True):
     dataset: str
     """Name of the dataset folder."""
     fingerprint: str
-    """`edge.dataset.fingerprint` of it."""
+    """`edge.photos.dataset.fingerprint` of it."""
 
 
 def assemble(

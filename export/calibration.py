@@ -3,8 +3,8 @@
 import random
 from collections.abc import Sequence
 
-from edge.dataset import Dataset, Photo
 from edge.errors import DatasetError
+from edge.photos.dataset import Dataset, Photo
 
 
 def draw_calibration(datasets: Sequence[Dataset], labels: Sequence[str], count: int, seed: int) -> tuple[Photo, ...]:

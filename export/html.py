@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 
 from edge.classifier import Probabilities
-from edge.dataset import Photo
 from edge.errors import SortlineError
+from edge.photos.dataset import Photo
 from edge.preprocess import model_input
 from export.latency import Speed, slow_int8
 from export.parity import Parity

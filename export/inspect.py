@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from edge.bundle import PARITY, SIGNATURE, Bundle, open_bundle
+from edge.bundle.bundle import PARITY, SIGNATURE, Bundle, open_bundle
+from edge.bundle.manifest import Variant
 from edge.commands import print_json
 from edge.errors import BundleError
-from edge.manifest import Variant
 
 SHOWN = ("accuracy", "accuracy_drop", "agreement", "max_abs_dp")
 """Of each variant; the rest is in parity.json, and in --json."""

@@ -5,8 +5,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.dataset import Photo
 from edge.errors import Unavailable
+from edge.photos.dataset import Photo
 from edge.preprocess import model_input
 from export.canonical import canonical
 from export.onnx_float import INPUT, before_weights

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 
 from edge.classifier import ENGINES, Classifier, Probabilities
-from edge.dataset import Photo
 from edge.errors import UsageError
+from edge.photos.dataset import Photo
 from edge.preprocess import Image, model_input
 from export.progress import watched
 from export.statistics import Exam, Interval, statistics_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.dataset import Dataset, Photo, content_sha256, fingerprint, open_dataset
 from edge.errors import DatasetError, SortlineError, UsageError
+from edge.photos.dataset import Dataset, Photo, content_sha256, fingerprint, open_dataset
 from export.assemble import Identity
 from export.calibration import draw_calibration, draw_held_out
 from export.model import Run, open_run

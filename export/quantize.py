@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from edge.dataset import Photo
 from edge.errors import Refused
+from edge.photos.dataset import Photo
 from edge.preprocess import model_input
 from export.nncf_int8 import installed, write_nncf_onnx
 from export.onnx_float import INPUT, WEIGHTED, before_weights

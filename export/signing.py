@@ -1,4 +1,4 @@
-"""Makes ed25519 keys and signs bundles with them; `edge.signature` is the other end."""
+"""Makes ed25519 keys and signs bundles with them; `edge.bundle.signature` is the other end."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from edge.bundle import MANIFEST, SIGNATURE, open_bundle, replace_bundle
+from edge.bundle.bundle import MANIFEST, SIGNATURE, open_bundle, replace_bundle
+from edge.bundle.signature import PublicKey, read_public_key
 from edge.errors import SortlineError, UsageError
-from edge.signature import PublicKey, read_public_key
 
 OWNER_ONLY = 0o600
 ALREADY_THERE = "expected no file yet, found one; keys are never replaced, name another"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.dataset import content_sha256
+from edge.photos.dataset import content_sha256
 from export.apart import apart
 from export.choice import Trial, best_recipe
 from export.float16 import write_fp16_onnx

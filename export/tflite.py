@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from edge.classifier import TFLITE, TfliteClassifier
-from edge.dataset import Photo
 from edge.errors import ProviderError, Refused, SortlineError
+from edge.photos.dataset import Photo
 from edge.preprocess import model_input
 from export.golden import MOST_TOLERANCE, golden_inputs
 from export.model import Network

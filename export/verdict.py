@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from edge.classifier import Probabilities
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from export.apart import apart
 from export.model import KerasClassifier, Run, load_network
 from export.parity import Parity, classify_all, compare, open_model

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from edge.bundle import PARITY, Bundle, open_bundle
+from edge.bundle.bundle import PARITY, Bundle, open_bundle
+from edge.bundle.manifest import Variant
+from edge.bundle.signature import read_public_key
 from edge.classifier import Classifier, Probabilities, open_classifier
 from edge.commands import print_json
-from edge.dataset import Dataset, open_dataset
 from edge.errors import BundleError, DatasetError, ProviderError, Refused, Unavailable
-from edge.manifest import Variant
-from edge.signature import read_public_key
+from edge.photos.dataset import Dataset, open_dataset
 from export.other_photos import compare_figures, print_compared
 from export.parity import Limits, Parity, PerPhoto, classify_all, compare
 from export.plan import by_content

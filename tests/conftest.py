@@ -17,7 +17,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.messages import BinDecision
+from edge.wire.messages import BinDecision
 
 START_S = 5.0
 ARRIVE_S = 5.0

@@ -23,8 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from edge.dataset import Photo, content_sha256
 from edge.errors import DatasetError, RunError
+from edge.photos.dataset import Photo, content_sha256
 from edge.preprocess import VERSION, Image, crop_and_resize, decode_photo, read_bytes
 
 PIXELS, INDEX, LOCK = "pixels.u8", "index.npy", "lock"

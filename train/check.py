@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.cache_folder import cache_folder
-from edge.dataset import Dataset, Photo, content_sha256, open_dataset
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap
-from edge.near_duplicates import same_pictures
+from edge.photos.cache_folder import cache_folder
+from edge.photos.dataset import Dataset, Photo, content_sha256, open_dataset
+from edge.photos.folder_map import FolderMap
+from edge.photos.near_duplicates import same_pictures
 from edge.preprocess import Image, decode_photo, ends_early, read_bytes
 from train.progress import stage
 

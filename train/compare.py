@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from edge.dataset import open_dataset
 from edge.errors import RunError
-from edge.folder_map import FolderMap
+from edge.photos.dataset import open_dataset
+from edge.photos.folder_map import FolderMap
 from edge.runfile import read_run
 from train.device import Device
 from train.evaluate import judge_on, open_judged

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.dataset import Dataset, Photo
 from edge.errors import DatasetError, UsageError
+from edge.photos.dataset import Dataset, Photo
 from edge.preprocess import Image, model_input
 
 COLUMNS, ROWS = 12, 10

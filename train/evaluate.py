@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.classifier import open_classifier
-from edge.dataset import Dataset, Photo, open_dataset
 from edge.errors import DatasetError, RunError
-from edge.folder_map import FolderMap
+from edge.photos.dataset import Dataset, Photo, open_dataset
+from edge.photos.folder_map import FolderMap
 from edge.preprocess import Image
 from edge.runfile import MODEL_FILE, read_run
 from train.device import Device, require_backend

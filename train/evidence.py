@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from edge.preprocess import Image
 from train.report import Report
 

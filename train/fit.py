@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import msgspec
 
-from edge.dataset import fingerprint
+from edge.photos.dataset import fingerprint
 from edge.runfile import MODEL_FILE, RunRecord
 from train import device
 from train.distribution import spread

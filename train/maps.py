@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap, read_folder_map
+from edge.photos.folder_map import FolderMap, read_folder_map
 
 READY = Path(__file__).parent / "ready_maps"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.dataset import Photo, content_sha256, fingerprint, pictures
 from edge.errors import UsageError
+from edge.photos.dataset import Photo, content_sha256, fingerprint, pictures
 from edge.preprocess import Image
 from train.calibration import set_apart
 from train.photos import load_photos

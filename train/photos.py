@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.cache_folder import cache_folder
-from edge.dataset import Photo
+from edge.photos.cache_folder import cache_folder
+from edge.photos.dataset import Photo
 from edge.preprocess import Image
 from train.cache import THREADS, decoded
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from edge.preprocess import Image
 from train.augment import augmented
 from train.batches import open_batches, views_of

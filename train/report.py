@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from train.bootstrap import Intervals, intervals
 from train.calibration import Bin, calibration_error, reliability, temper
 from train.scores import Counts, Rates, table

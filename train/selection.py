@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.dataset import Dataset, Photo, open_dataset
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap
+from edge.photos.dataset import Dataset, Photo, open_dataset
+from edge.photos.folder_map import FolderMap
 from train.progress import stage
 
 

@@ -14,10 +14,10 @@ import cv2
 import msgspec
 import numpy as np
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.config import bin_of
 from edge.daemon import open_model
-from edge.jury import Model
+from edge.decision.voting import Model
 from edge.sim.bench_settings import REJECT, BenchSettings, line_config
 from edge.sim.cases import Case, cases_of
 from edge.sim.items import CATALOGUE

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
+from edge.belt.odometer import Odometer
 from edge.config import Config
-from edge.messages import BinDecision
-from edge.odometer import Odometer
 from edge.sim.clock import Clock, scene_s
 from edge.sim.motion import Motion
 from edge.sim.scoring import Verdict
+from edge.wire.messages import BinDecision
 
 
 class Notes:

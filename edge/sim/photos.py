@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.dataset import SUFFIXES
 from edge.errors import DatasetError
+from edge.photos.dataset import SUFFIXES
 from edge.preprocess import read_bytes
 from edge.sim.items import Drawing
 from edge.sim.layout import Catalogue

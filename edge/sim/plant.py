@@ -11,8 +11,8 @@ from typing import IO, Self
 
 import msgspec
 
+from edge.camera.frames import shared_memory_folder
 from edge.errors import Unavailable
-from edge.frames import shared_memory_folder
 from edge.sim.play import Truth
 from edge.sim.settings import SceneSettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.frames import FrameWriter
+from edge.camera.frames import FrameWriter
 from edge.sim.scene import Scene
 from edge.sim.settings import SceneSettings
 

@@ -10,13 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from edge.announcer import CHANGE_S, HEARTBEAT_S, SPEED_CHANGE
+from edge.camera.frames import Frame, shared_memory_folder
 from edge.classifier import Classifier, Probabilities
-from edge.frames import Frame, shared_memory_folder
-from edge.inputs import Inputs
-from edge.jury import Model
-from edge.ledger import Ledger
+from edge.decision.voting import Model
+from edge.ledger.ledger import Ledger
 from edge.line import Line
-from edge.messages import BeltReading, BinDecision, Heartbeat
 from edge.metrics import Metrics
 from edge.preprocess import Image
 from edge.sim.bench_settings import LINE, BenchSettings, line_config
@@ -26,6 +24,8 @@ from edge.sim.scene import Scene
 from edge.sim.scoring import Verdict
 from edge.sim.video import Video
 from edge.sim.wire import Wire
+from edge.wire.inputs import Inputs
+from edge.wire.messages import BeltReading, BinDecision, Heartbeat
 
 BOOT = "sim"
 TEACH_S = 2.0

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from edge.config import MqttConfig
-from edge.messages import Answer, BinDecision, Status, decode, topic
 from edge.metrics import percentiles
-from edge.mqtt import Connection
-from edge.mqtt_session import Arrival
 from edge.sim.play import TrueItem, Truth
+from edge.wire.messages import Answer, BinDecision, Status, decode, topic
+from edge.wire.mqtt import Connection
+from edge.wire.mqtt_session import Arrival
 
 SAME_ITEM_MS = 225.0
 """A decision this near to an item's true crossing is about that item: half of the least time between two items."""

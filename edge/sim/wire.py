@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from edge.gate_rules import Gate
-from edge.messages import Answer, BinDecision, Heartbeat
+from edge.gate.rules import Gate
 from edge.sim.clock import START_NS, Clock
+from edge.wire.messages import Answer, BinDecision, Heartbeat
 
 _CLOCK_APART_MS = 7_654.321
 """The gates' own clocks run so far from the line's and from each other: rules must find the offset themselves."""

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.camera.sources import Shot, Silence, open_source
 from edge.config import CameraConfig
 from edge.errors import CameraError
-from edge.sources import Shot, Silence, open_source
 
 ADDRESS = "genicam:127.0.0.1"
 pytestmark = pytest.mark.usefixtures("gige")

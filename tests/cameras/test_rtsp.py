@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from edge.camera import Camera
+from edge.camera.camera import Camera
+from edge.camera.frames import Frame
 from edge.config import CameraConfig
 from edge.errors import CameraError
-from edge.frames import Frame
 
 SOON_S = 15.0
 

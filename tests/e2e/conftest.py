@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.config import MqttConfig
 from edge.demo import SHIPPED_BUNDLE
 from edge.sim.plant import LINE, Plant

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from edge.errors import Unavailable
-from edge.messages import Answer, BinDecision, Status
 from edge.sim.plant import Plant
 from edge.sim.settings import SceneSettings
+from edge.wire.messages import Answer, BinDecision, Status
 
 MANY = SceneSettings(items=60, seed=1)
 """More than any of these tests takes: the belt is stopped when they are done."""

@@ -13,13 +13,13 @@ import jsonschema
 import msgspec
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.config import Config
 from edge.config_file import load_config
-from edge.messages import SCHEMA, Answer, BinDecision
 from edge.sim.play import Truth
 from edge.sim.settings import SceneSettings
 from edge.sim.watch import Score, match, score
+from edge.wire.messages import SCHEMA, Answer, BinDecision
 
 ITEMS = 20
 SCHEMAS = Path(__file__).parents[2] / "schemas"

@@ -14,8 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.bundle import encode_golden, sha256, write_bundle
-from edge.manifest import FORMAT, InputSpec, Manifest, Variant
+from edge.bundle.bundle import encode_golden, sha256, write_bundle
+from edge.bundle.manifest import FORMAT, InputSpec, Manifest, Variant
 from edge.preprocess import Image
 from edge.sim.scene import Scene
 

@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
+from edge.camera.frames import Frame
 from edge.classifier import Probabilities
 from edge.config import Config
 from edge.config_file import load_config
 from edge.daemon import open_model
-from edge.frames import Frame
-from edge.inputs import Inputs
-from edge.ledger import Ledger
+from edge.ledger.ledger import Ledger
 from edge.line import Line
-from edge.messages import BinDecision
 from edge.metrics import Metrics
 from edge.preprocess import Image
 from edge.sim.scene import Scene
+from edge.wire.inputs import Inputs
+from edge.wire.messages import BinDecision
 
 WIDTH, HEIGHT, MM_PER_PX, SPEED_MM_S, FPS = 320, 240, 2.0, 400.0, 30
 LINE_MM = 320.0

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.ballots import Ballots, sharpness
+from edge.belt.sightings import Sighting
 from edge.config import VoteConfig
+from edge.decision.ballots import Ballots, sharpness
 from edge.preprocess import Box, Image
-from edge.sightings import Sighting
 
 SURE, UNSURE = [0.99, 0.01], [0.6, 0.4]
 

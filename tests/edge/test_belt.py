@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.belt import Belt
+from edge.belt.belt import Belt
+from edge.belt.odometer import Odometer
+from edge.belt.sightings import Crossing
 from edge.config import BeltConfig
 from edge.errors import ConfigError
-from edge.odometer import Odometer
 from edge.preprocess import Image
-from edge.sightings import Crossing
 from edge.sim.scene import Scene
 
 WIDTH, HEIGHT = 320, 240

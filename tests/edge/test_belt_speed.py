@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from edge.belt_speed import BeltSpeed
+from edge.belt.odometer import Odometer
+from edge.belt.speed import BeltSpeed
 from edge.config import BeltConfig
-from edge.messages import BeltReading
-from edge.odometer import Odometer
+from edge.wire.messages import BeltReading
 
 S = 1_000_000_000
 
@@ -95,8 +95,8 @@ def test_a_reading_that_means_nothing_makes_the_speed_unknown(reading: BeltReadi
 def test_readings_come_in_from_the_wire(tmp_path: Path, line_file: Any) -> None:
     """On their own topic, when the line's file asks for them; a retained one is as old as nobody knows, and no news."""
     from edge.config_file import load_config
-    from edge.inputs import Inputs
-    from edge.mqtt_session import Arrival
+    from edge.wire.inputs import Inputs
+    from edge.wire.mqtt_session import Arrival
 
     path = line_file(tmp_path / "a.bundle", "x")
     assert set(Inputs(load_config(path)).subscriptions) == {"gate/+"}

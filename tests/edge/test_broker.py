@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from edge.broker import embedded_broker
 from edge.config import MqttConfig
 from edge.errors import Unavailable
-from edge.messages import Answer, Status, encode
-from edge.publisher import Publisher, decoded
+from edge.sim.broker import embedded_broker
+from edge.wire.messages import Answer, Status, encode
+from edge.wire.publisher import Publisher, decoded
 
 A_DAEMON = """
 import sys, time
 from edge.config import MqttConfig
-from edge.messages import Status
-from edge.publisher import Publisher
+from edge.wire.messages import Status
+from edge.wire.publisher import Publisher
 publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", "b1", on={})
 publisher.connect()
 publisher.publish_status(Status(line="l1", boot="b1", state="online"))
@@ -25,7 +25,7 @@ print("online", flush=True)
 time.sleep(60)
 """
 A_PARENT = """
-from edge.broker import embedded_broker
+from edge.sim.broker import embedded_broker
 with embedded_broker() as broker:
     print(broker.port, flush=True)
     time.sleep(60)

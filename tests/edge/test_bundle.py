@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from onnx.external_data_helper import set_external_data
 
-from edge.bundle import Bundle, encode_golden, open_bundle, sha256, write_bundle
+from edge.bundle.bundle import Bundle, encode_golden, open_bundle, sha256, write_bundle
+from edge.bundle.manifest import Variant
 from edge.errors import BundleError, SortlineError
-from edge.manifest import Variant
 
 MODEL, GOLDEN, PARITY, MANIFEST = "model-int8.onnx", "golden.npz", "parity.json", "manifest.json"
 MEMBERS = (MODEL, GOLDEN, PARITY, MANIFEST)

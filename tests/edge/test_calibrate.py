@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.belt import Belt
-from edge.calibrate import found_in
+from edge.belt.belt import Belt
+from edge.belt.calibrate import found_in
+from edge.belt.odometer import Odometer
+from edge.camera.frames import Frame
 from edge.config import BeltConfig
 from edge.errors import Refused
-from edge.frames import Frame
-from edge.odometer import Odometer
 from edge.sim.scene import Scene
 
 WIDTH, HEIGHT, MM_PER_PX, FPS = 320, 240, 2.0, 30
@@ -38,7 +38,7 @@ def test_the_length_of_the_belt_is_found_when_it_came_round() -> None:
 
 def test_with_what_was_learnt_items_on_the_belt_do_no_harm(tmp_path: Path) -> None:
     """The file that was written makes a belt ready, and an item in its very first frame is decided."""
-    from edge.reference import save_reference
+    from edge.belt.reference import save_reference
 
     found = found_in(settings(), film(Scene(0, seed=5, **view())))
     save_reference(tmp_path / "belt.npz", found.reference, found.region)

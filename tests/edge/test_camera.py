@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.camera import Camera, Ended
+from edge.camera.camera import Camera, Ended
+from edge.camera.frames import Frame, FrameWriter, shared_memory_folder
 from edge.config import CameraConfig
 from edge.errors import CameraError
-from edge.frames import Frame, FrameWriter, shared_memory_folder
 
 SOON_S = 10.0
 
@@ -185,7 +185,7 @@ def test_a_camera_process_shows_no_password(unused_port: int) -> None:
         assert camera._process is not None
         told = Path(f"/proc/{camera._process.pid}/cmdline").read_bytes()
 
-    assert b"edge.sources" in told
+    assert b"edge.camera.sources" in told
     assert b"secret" not in told
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.camera.frames import FrameWriter
 from edge.check import Probe, probe_all
 from edge.errors import ConfigError
-from edge.frames import FrameWriter
 from edge.sim.scene import Scene
 
 Recording = tuple[Path, Scene]

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from edge.bundle import open_bundle, write_bundle
+from edge.bundle.bundle import open_bundle, write_bundle
 from edge.classifier import OnnxClassifier, open_classifier
 from edge.errors import BundleError, ProviderError
 

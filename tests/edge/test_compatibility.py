@@ -8,8 +8,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from edge.messages import SCHEMA
-from edge.schemas import CHANNELS, json_schema
+from edge.wire.messages import SCHEMA
+from edge.wire.schemas import CHANNELS, json_schema
 
 GOLDENS = Path(__file__).parent / "goldens"
 TYPES = {channel.name: channel.message for channel in CHANNELS}

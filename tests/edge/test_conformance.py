@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from edge.config import MqttConfig
-from edge.conformance.certify import all_rules, certify, choose, played_daemon
-from edge.conformance.verdicts import Verdict
 from edge.errors import Unavailable, UsageError
-from edge.messages import Heartbeat, encode
+from edge.gate.conformance.certify import all_rules, certify, choose, played_daemon
+from edge.gate.conformance.verdicts import Verdict
+from edge.wire.messages import Heartbeat, encode
 from tests.conftest import Mosquitto
 from tests.edge.plc_gate import PlcGate, serving
 

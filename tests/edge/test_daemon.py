@@ -11,9 +11,9 @@ import cv2
 import msgspec
 import pytest
 
-from edge.frames import shared_memory_folder
-from edge.messages import BinDecision, Heartbeat, Stats, Status
+from edge.camera.frames import shared_memory_folder
 from edge.sim.scene import Scene
+from edge.wire.messages import BinDecision, Heartbeat, Stats, Status
 
 START_S = 30.0
 STOP_S = 15.0

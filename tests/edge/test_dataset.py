@@ -7,9 +7,9 @@ import pytest
 from cv2.typing import MatLike
 from numpy.typing import NDArray
 
-from edge.dataset import content_sha256, fingerprint, open_dataset
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap
+from edge.photos.dataset import content_sha256, fingerprint, open_dataset
+from edge.photos.folder_map import FolderMap
 
 HEADER = "path,class,subclass,split,source\n"
 

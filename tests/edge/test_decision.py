@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.config_file import load_config
-from edge.decision import Circumstances, Rules, Ruling, decide, options, rules_of
-from edge.messages import Reason
+from edge.decision.decision import Circumstances, Rules, Ruling, decide, options, rules_of
+from edge.wire.messages import Reason
 
 RULES = Rules(
     bins={"can": "metal", "tin": "metal", "leaf": "green", "acid": "acid"},

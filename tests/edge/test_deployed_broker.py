@@ -11,12 +11,12 @@ import pytest
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError
-from edge.messages import Answer, BinDecision, Heartbeat, Status
-from edge.mqtt import Connection
-from edge.mqtt_session import Arrival
-from edge.publisher import Publisher, decoded
-from edge.remote_client import ask
-from edge.remote_commands import Done, RemoteCommands
+from edge.wire.messages import Answer, BinDecision, Heartbeat, Status
+from edge.wire.mqtt import Connection
+from edge.wire.mqtt_session import Arrival
+from edge.wire.publisher import Publisher, decoded
+from edge.wire.remote_client import ask
+from edge.wire.remote_commands import Done, RemoteCommands
 from tests.conftest import Mosquitto
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from edge.ends import Belt, refined_ends
+from edge.belt.ends import Belt, refined_ends
 from edge.preprocess import Box, Image
 
 HEIGHT, WIDTH, SHRINK, MM_PER_PX, GREY = 80, 160, 2, 1.0, 60.0

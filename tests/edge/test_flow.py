@@ -4,9 +4,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.belt.flow import BeltFlow
+from edge.belt.geometry import Geometry
 from edge.config import BeltConfig
-from edge.flow import BeltFlow
-from edge.geometry import Geometry
 from edge.preprocess import Image
 from edge.sim.scene import Scene
 

@@ -3,7 +3,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap, read_folder_map
+from edge.photos.folder_map import FolderMap, read_folder_map
 
 
 @pytest.mark.parametrize(

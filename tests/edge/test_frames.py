@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.camera.frames import SLOTS, FrameReader, FrameWriter
 from edge.errors import CameraError
-from edge.frames import SLOTS, FrameReader, FrameWriter
 
 WIDTH, HEIGHT = 320, 240
 
@@ -16,7 +16,7 @@ HAMMER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from edge.frames import FrameWriter
+from edge.camera.frames import FrameWriter
 
 with FrameWriter(Path(sys.argv[1]), {width}, {height}) as writer:
     for number in range(1, 1_000_000):

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.gate_rules import SILENCE_MS, Actuation, Gate
-from edge.messages import Answer, BinDecision, Heartbeat, Status, encode
+from edge.gate.rules import SILENCE_MS, Actuation, Gate
+from edge.wire.messages import Answer, BinDecision, Heartbeat, Status, encode
 
 Make = Callable[..., BinDecision]
 

@@ -8,10 +8,10 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge.errors import UsageError
-from edge.gate_drivers import DriveError, Inputs, PrintDriver, open_driver
-from edge.gate_gpio import GpioDriver
-from edge.gate_modbus import ModbusDriver
-from edge.messages import Answer, GateReport, Heartbeat, encode
+from edge.gate.drivers import DriveError, Inputs, PrintDriver, open_driver
+from edge.gate.gpio import GpioDriver
+from edge.gate.modbus import ModbusDriver
+from edge.wire.messages import Answer, GateReport, Heartbeat, encode
 
 PLC = """
 import asyncio, sys

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge.errors import ConfigError
-from edge.gate_drivers import DriveError, Inputs
-from edge.gate_journal import Journal
-from edge.gate_movements import Movements
-from edge.gate_rules import LATCH_AFTER, SILENCE_MS, Actuation, Gate
-from edge.messages import Answer, BinDecision, Heartbeat, Status
+from edge.gate.drivers import DriveError, Inputs
+from edge.gate.journal import Journal
+from edge.gate.movements import Movements
+from edge.gate.rules import LATCH_AFTER, SILENCE_MS, Actuation, Gate
+from edge.wire.messages import Answer, BinDecision, Heartbeat, Status
 
 Make = Callable[..., BinDecision]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from edge.errors import ConfigError
-from edge.ledger import BLOCK, Ledger
-from edge.messages import Answer, BinDecision, Outcome, encode
+from edge.ledger.ledger import BLOCK, Ledger
+from edge.wire.messages import Answer, BinDecision, Outcome, encode
 
 Make = Callable[..., BinDecision]
 
@@ -21,8 +21,8 @@ RECORD_FOR_EVER = """
 import sys
 from pathlib import Path
 import msgspec
-from edge.ledger import Ledger
-from edge.messages import BinDecision
+from edge.ledger.ledger import Ledger
+from edge.wire.messages import BinDecision
 made = msgspec.json.decode(sys.argv[2], type=BinDecision)
 with Ledger(Path(sys.argv[1]), 1000) as ledger:
     while True:

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from edge.errors import Unavailable
-from edge.ledger import Ledger
-from edge.ledger_file import ANSWER_BYTES, WAL_BYTES
-from edge.messages import Answer, BinDecision, encode
+from edge.ledger.file import ANSWER_BYTES, WAL_BYTES
+from edge.ledger.ledger import Ledger
+from edge.wire.messages import Answer, BinDecision, encode
 
 Make = Callable[..., BinDecision]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from edge.ledger import Ledger
-from edge.messages import Answer, BinDecision
+from edge.ledger.ledger import Ledger
+from edge.wire.messages import Answer, BinDecision
 
 Make = Callable[..., BinDecision]
 REPOSITORY = Path(__file__).parents[2]

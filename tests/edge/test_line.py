@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
+from edge.camera.frames import Frame
 from edge.config_file import load_config
-from edge.frames import Frame
-from edge.messages import BeltReading, GateReport
-from edge.mqtt_session import Arrival
 from edge.sim.layout import Spacing
 from edge.sim.motion import Motion, Ramp
 from edge.sim.scene import Scene
+from edge.wire.messages import BeltReading, GateReport
+from edge.wire.mqtt_session import Arrival
 from tests.edge.line_on_scene import FPS, HEIGHT, LINE_MM, SPEED_MM_S, START_NS, WIDTH, LineOnScene, make_scene, opened
 
 PERIOD_MS = 1000 / FPS

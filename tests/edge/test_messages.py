@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge.messages import Answer, BinDecision, Heartbeat, Message, Percentiles, Stats, Status, encode, topic
+from edge.wire.messages import Answer, BinDecision, Heartbeat, Message, Percentiles, Stats, Status, encode, topic
 
 EVERY_TYPE: dict[type[Message], dict[str, Any]] = {
     Answer: {"seq": 1, "item": 2, "bin": "a", "gate": "g", "outcome": "fired", "error_ms": 0.5},

@@ -1,7 +1,7 @@
 import pytest
 
-from edge.messages import Percentiles
 from edge.metrics import KEPT, Metrics, percentiles
+from edge.wire.messages import Percentiles
 
 
 def test_percentiles_are_those_of_the_figures() -> None:

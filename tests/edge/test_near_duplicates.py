@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.near_duplicates import FILE, _normalised, _pairs, same_pictures, signature
+from edge.photos.near_duplicates import FILE, _normalised, _pairs, same_pictures, signature
 
 Picture = NDArray[np.uint8]
 

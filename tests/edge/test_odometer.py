@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.odometer import KEPT_NS, Odometer
+from edge.belt.odometer import KEPT_NS, Odometer
 
 S = 1_000_000_000
 MS = 1_000_000

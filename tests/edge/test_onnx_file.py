@@ -9,8 +9,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 
+from edge.bundle.onnx_file import refuse_external_data
 from edge.errors import BundleError
-from edge.onnx_file import refuse_external_data
 
 Make = Callable[..., bytes]
 

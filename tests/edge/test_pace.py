@@ -1,6 +1,6 @@
 import pytest
 
-from edge.pace import Pace
+from edge.camera.pace import Pace
 
 SECOND_NS = 1_000_000_000
 

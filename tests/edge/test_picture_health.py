@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.picture_health import PictureHealth
+from edge.camera.picture_health import PictureHealth
 from edge.preprocess import Image
 from edge.sim.scene import Scene
 

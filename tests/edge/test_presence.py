@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge.belt.geometry import Geometry
+from edge.belt.presence import STUCK_VIEWS, Presence, Spot
+from edge.belt.reference import TEACH_FRAMES, learnt_from
 from edge.config import BeltConfig
-from edge.geometry import Geometry
 from edge.preprocess import Image
-from edge.presence import STUCK_VIEWS, Presence, Spot
-from edge.reference import TEACH_FRAMES, learnt_from
 
 WIDTH, HEIGHT, MM_PER_PX = 320, 240, 2.0
 GREY = 70.0

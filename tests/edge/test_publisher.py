@@ -15,10 +15,10 @@ import pytest
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError
-from edge.messages import Answer, BinDecision, Heartbeat, Status, encode
-from edge.mqtt import full_jitter_s
-from edge.mqtt_session import IN_FLIGHT
-from edge.publisher import Publisher, decoded
+from edge.wire.messages import Answer, BinDecision, Heartbeat, Status, encode
+from edge.wire.mqtt import full_jitter_s
+from edge.wire.mqtt_session import IN_FLIGHT
+from edge.wire.publisher import Publisher, decoded
 
 Make = Callable[..., BinDecision]
 
@@ -31,8 +31,8 @@ RUBBISH = (b"", b"\xff\xfe", b"{", b'{"seq": "x"}', b'{"nested": ' + b"[" * 20_0
 A_DAEMON = """
 import sys, time
 from edge.config import MqttConfig
-from edge.messages import Status
-from edge.publisher import Publisher
+from edge.wire.messages import Status
+from edge.wire.publisher import Publisher
 publisher = Publisher(MqttConfig(port=int(sys.argv[1])), "l1", sys.argv[2], on={})
 publisher.connect()
 publisher.publish_status(Status(line="l1", boot=sys.argv[2], state="online"))

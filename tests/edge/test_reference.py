@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.belt.reference import TEACH_FRAMES, Reference, learnt_from, load_reference, save_reference
 from edge.errors import ConfigError
 from edge.preprocess import Box
-from edge.reference import TEACH_FRAMES, Reference, learnt_from, load_reference, save_reference
 
 REGION, SIZE = Box(0, 0, 80, 60), (30, 40)
 

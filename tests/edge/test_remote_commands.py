@@ -13,15 +13,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from edge.camera.snapshot import MAX_BYTES, encode_snapshot
 from edge.config import MqttConfig
 from edge.errors import BrokerError, ConfigError, Refused, Unavailable
-from edge.messages import Command, Response
-from edge.mqtt import Connection
-from edge.mqtt_properties import Exchange
-from edge.mqtt_session import Arrival
-from edge.remote_client import ask
-from edge.remote_commands import BURST, Done, RemoteCommands
-from edge.snapshot import MAX_BYTES, encode_snapshot
+from edge.wire.messages import Command, Response
+from edge.wire.mqtt import Connection
+from edge.wire.mqtt_properties import Exchange
+from edge.wire.mqtt_session import Arrival
+from edge.wire.remote_client import ask
+from edge.wire.remote_commands import BURST, Done, RemoteCommands
 
 RESPONSES = "sortline/l1/command/+/response/#"
 PICTURE = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from edge.errors import RunError
-from edge.folder_map import FolderMap
+from edge.photos.folder_map import FolderMap
 from edge.runfile import RUN_FILE, RunRecord, read_run, write_run
 
 RECORD = RunRecord(

@@ -6,8 +6,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from edge.messages import BinDecision, encode
-from edge.schemas import CHANNELS, json_schema, write_schemas
+from edge.wire.messages import BinDecision, encode
+from edge.wire.schemas import CHANNELS, json_schema, write_schemas
 
 COMMITTED = Path(__file__).parents[2] / "schemas"
 

@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from edge.bundle import MANIFEST, SIGNATURE, open_bundle, replace_bundle, write_bundle
+from edge.bundle.bundle import MANIFEST, SIGNATURE, open_bundle, replace_bundle, write_bundle
+from edge.bundle.manifest import encode_manifest
+from edge.bundle.signature import read_public_key
 from edge.check import probe_all
 from edge.config_file import load_config
 from edge.daemon import open_trusted
 from edge.errors import BundleError, ConfigError
-from edge.manifest import encode_manifest
-from edge.signature import read_public_key
 
 Make = Callable[..., Any]
 SPKI = PublicFormat.SubjectPublicKeyInfo

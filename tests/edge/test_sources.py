@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.camera.sources import Shot, is_live, open_source, public_name
+from edge.camera.sources.v4l2 import ask_device
 from edge.config import CameraConfig
 from edge.errors import CameraError, SortlineError
 from edge.preprocess import Image
-from edge.sources import Shot, is_live, open_source, public_name
-from edge.sources.v4l2 import ask_device
 
 WIDTH, HEIGHT = 96, 64
 
@@ -168,7 +168,7 @@ def test_an_rtsp_address_that_serves_something_else_is_refused(network_camera: s
 
 def test_a_host_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It accepts and is silent: one line with the time that was waited, nothing hangs."""
-    monkeypatch.setattr("edge.sources.streams.OPEN_TIMEOUT_MS", 300)
+    monkeypatch.setattr("edge.camera.sources.streams.OPEN_TIMEOUT_MS", 300)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam"
 

@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.split import TEST_SHARE, sides
+from edge.photos.split import TEST_SHARE, sides
 
 FILED = st.lists(st.tuples(st.tuples(st.sampled_from("ab"), st.sampled_from("xyz")), st.text("0123456789", max_size=2)))
 

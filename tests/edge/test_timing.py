@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.belt.odometer import Odometer
 from edge.config import Config
 from edge.config_file import load_config
-from edge.odometer import Odometer
-from edge.timing import LEAST_LEAD_MS, Timetable
+from edge.decision.timing import LEAST_LEAD_MS, Timetable
 
 S = 1_000_000_000
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.geometry import Thing
-from edge.tracks import Track, Tracks
+from edge.belt.geometry import Thing
+from edge.belt.tracks import Track, Tracks
 
 VIEW_MM, LINE_MM = 600.0, 400.0
 STEP_NS = 10_000_000

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from edge.messages import BinDecision, Trigger
 from edge.sim.scene import Scene
+from edge.wire.messages import BinDecision, Trigger
 from tests.edge.line_on_scene import LINE_MM, SPEED_MM_S, LineOnScene, make_scene, opened
 
 Announce = Callable[[float], None]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.vote import FLOOR, Vote
+from edge.decision.vote import FLOOR, Vote
 
 quick = settings(max_examples=200, deadline=None, derandomize=True)
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.dataset import fingerprint, open_dataset
+from edge.photos.dataset import fingerprint, open_dataset
 from edge.preprocess import model_input
 from edge.runfile import RunRecord, write_run
 

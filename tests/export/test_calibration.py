@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.dataset import Dataset, Photo, Split
 from edge.errors import DatasetError
+from edge.photos.dataset import Dataset, Photo, Split
 from export.calibration import draw_calibration, draw_held_out
 
 LABELS = ("bone", "glass", "paper")

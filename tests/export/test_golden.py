@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from edge.bundle import MIN_GOLDEN
+from edge.bundle.bundle import MIN_GOLDEN
 from export.golden import golden_inputs
 
 

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, numpy_helper
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.errors import Refused
 from export.onnx_float import write_float_onnx
 from export.quantize import refuse_float_weights

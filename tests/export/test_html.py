@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import open_bundle
-from edge.dataset import open_dataset
+from edge.bundle.bundle import open_bundle
 from edge.errors import SortlineError
+from edge.photos.dataset import open_dataset
 from export.html import WORST, page_of, worst_disagreements, write_report
 from export.latency import Speed
 from export.parity import Limits, compare

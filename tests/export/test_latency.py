@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from export.latency import LEAST_ROUNDS, ROUNDS, Speed, _interleaved, figures_of, measure, slow_int8
 from export.variants import KINDS, Kind
 from export.verdict import cores

@@ -16,9 +16,9 @@ import keras
 import numpy as np
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.classifier import open_classifier
-from edge.dataset import content_sha256, open_dataset
+from edge.photos.dataset import content_sha256, open_dataset
 from edge.preprocess import model_input
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge.errors import DatasetError
-from edge.folder_map import FolderMap
+from edge.photos.folder_map import FolderMap
 from export.parity import Limits
 from export.plan import Order, make_plan
 

@@ -13,10 +13,10 @@ import pytest
 from onnx import numpy_helper
 from onnxruntime import quantization as ort
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.classifier import OnnxClassifier
-from edge.dataset import Dataset, open_dataset
 from edge.errors import Refused
+from edge.photos.dataset import Dataset, open_dataset
 from edge.preprocess import model_input
 from export.calibration import draw_calibration
 from export.choice import best_recipe

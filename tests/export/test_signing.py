@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
+from edge.bundle.signature import read_public_key
 from edge.errors import BundleError, SortlineError, UsageError
-from edge.signature import read_public_key
 from export.signing import make_keys, public_of, sign_bundle
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import TensorProto
 
-from edge.bundle import Bundle, open_bundle
+from edge.bundle.bundle import Bundle, open_bundle
 from edge.classifier import TFLITE, TfliteClassifier, open_classifier, tflite_runtime
-from edge.dataset import open_dataset
 from edge.errors import ProviderError, Refused
+from edge.photos.dataset import open_dataset
 from edge.preprocess import model_input
 from export.tflite import refuse_lost_weights
 from export.variants import KINDS

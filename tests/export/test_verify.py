@@ -14,9 +14,9 @@ import pytest
 from msgspec.structs import replace
 from onnx import numpy_helper
 
-from edge.bundle import GOLDEN, Bundle, encode_golden, open_bundle, sha256, write_bundle
+from edge.bundle.bundle import GOLDEN, Bundle, encode_golden, open_bundle, sha256, write_bundle
+from edge.bundle.manifest import Variant
 from edge.classifier import OnnxClassifier
-from edge.manifest import Variant
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from edge.ledger_reader import Entry
-from edge.messages import BinDecision
+from edge.ledger.reader import Entry
+from edge.wire.messages import BinDecision
 from tests.faults.movements import Movement
 
 CLOCK_MS = 50.0

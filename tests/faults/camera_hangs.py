@@ -25,10 +25,10 @@ sys.path[:0] = [str(CAMERAS), str(Path(__file__).parents[2])]
 
 import time_bars  # noqa: E402
 
-from edge.camera import Camera  # noqa: E402
+from edge.camera.camera import Camera  # noqa: E402
+from edge.camera.frames import Frame  # noqa: E402
 from edge.config import CameraConfig  # noqa: E402
 from edge.errors import CameraError  # noqa: E402
-from edge.frames import Frame  # noqa: E402
 
 SEEN_S, BACK_S, OLD_MS = 0.5, 3.0, 500
 GONE_S = (0.7, 4.0)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge.gate_rules import SILENCE_MS
-from edge.mqtt import monotonic_ms
+from edge.gate.rules import SILENCE_MS
+from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Listener, Mosquitto
 from tests.faults.audit import CLOCK_MS, audit
 from tests.faults.line_file import RATE

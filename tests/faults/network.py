@@ -13,8 +13,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from edge.config import MqttConfig
-from edge.gate_clock import DRIFT
-from edge.mqtt import monotonic_ms
+from edge.gate.clock import DRIFT
+from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Mosquitto, free_port
 from tests.faults.audit import CLOCK_MS, audit
 from tests.faults.kills import HEALED_S, SEED, SETTLED_S

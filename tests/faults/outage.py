@@ -6,10 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge.ledger_reader import Entry
-from edge.messages import Percentiles
+from edge.ledger.reader import Entry
 from edge.metrics import percentiles
-from edge.mqtt import monotonic_ms
+from edge.wire.messages import Percentiles
+from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Listener, Mosquitto
 from tests.faults.audit import audit
 from tests.faults.kills import HEALED_S, SETTLED_S

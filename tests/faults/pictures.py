@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.frames import FrameWriter
+from edge.camera.frames import FrameWriter
 
 SIDE_PX = 64
 KINDS = 16

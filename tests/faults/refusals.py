@@ -11,8 +11,8 @@ import msgspec
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.messages import encode, topic
-from edge.mqtt import Connection, monotonic_ms
+from edge.wire.messages import encode, topic
+from edge.wire.mqtt import Connection, monotonic_ms
 from tests.conftest import Listener, Mosquitto
 from tests.faults.audit import audit
 from tests.faults.kills import HEALED_S, SETTLED_S

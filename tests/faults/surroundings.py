@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge.mqtt import monotonic_ms
+from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Mosquitto
 from tests.faults.audit import audit
 from tests.faults.kills import HEALED_S, SETTLED_S

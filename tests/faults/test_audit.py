@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from edge.ledger_reader import Entry
-from edge.messages import Answer, BinDecision
+from edge.ledger.reader import Entry
+from edge.wire.messages import Answer, BinDecision
 from tests.faults.audit import Audit, audit
 from tests.faults.movements import Movement
 

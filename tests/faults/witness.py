@@ -5,12 +5,12 @@ from pathlib import Path
 
 from edge.commands import stop_on_signals
 from edge.config import MqttConfig
-from edge.gate import run_gate
-from edge.gate_drivers import PrintDriver
-from edge.gate_journal import Journal
-from edge.gate_rules import Actuation, Gate
-from edge.messages import Answer
-from edge.mqtt import monotonic_ms
+from edge.gate.drivers import PrintDriver
+from edge.gate.gate import run_gate
+from edge.gate.journal import Journal
+from edge.gate.rules import Actuation, Gate
+from edge.wire.messages import Answer
+from edge.wire.mqtt import monotonic_ms
 from tests.faults.movements import Movement, Notebook
 
 HOLD_MS = 5.0

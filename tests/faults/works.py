@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Self
 
-from edge.bundle import write_bundle
+from edge.bundle.bundle import write_bundle
+from edge.camera.frames import shared_memory_folder
 from edge.config import MqttConfig
-from edge.frames import shared_memory_folder
-from edge.ledger_file import connect_to_read
-from edge.ledger_reader import Entry, Question, read_ledger
+from edge.ledger.file import connect_to_read
+from edge.ledger.reader import Entry, Question, read_ledger
 from tests.conftest import Mosquitto
 from tests.edge.conftest import make_parts
 from tests.faults.line_file import BIN, LINE, RATE, RIDE_MM, line_file

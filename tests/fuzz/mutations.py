@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
 
-from edge.archive import write_archive
-from edge.bundle import encode_golden, sha256
-from edge.manifest import InputSpec, Manifest, Variant, encode_manifest
+from edge.bundle.archive import write_archive
+from edge.bundle.bundle import encode_golden, sha256
+from edge.bundle.manifest import InputSpec, Manifest, Variant, encode_manifest
 
 MODEL, GOLDEN, PARITY, MANIFEST, SIGNATURE = (
     "model-int8.onnx",

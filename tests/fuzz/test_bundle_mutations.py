@@ -20,9 +20,9 @@ OPEN_ALL = """
 import json, sys
 from pathlib import Path
 
-from edge.bundle import open_bundle
+from edge.bundle.bundle import open_bundle
 from edge.errors import BundleError
-from edge.signature import read_public_key
+from edge.bundle.signature import read_public_key
 
 folder, runtimes = Path(sys.argv[1]), json.loads(sys.argv[2])
 key, said = read_public_key(folder / "line.pub"), {}

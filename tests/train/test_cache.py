@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.dataset import Photo
 from edge.errors import DatasetError, RunError
+from edge.photos.dataset import Photo
 from edge.preprocess import model_input
 from train.cache import INDEX, PIXELS, decoded
 from train.photos import load_photos
@@ -22,7 +22,7 @@ ROW = SIZE * SIZE * 3
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from edge.errors import RunError
 from train.cache import decoded
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from train.compare import mcnemar, weigh
 from train.evidence import Evidence
 from train.report import judge

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import pytest
 
-from edge.dataset import fingerprint, open_dataset
+from edge.photos.dataset import fingerprint, open_dataset
 from edge.preprocess import model_input
 from edge.runfile import read_run
 from train.model import BACKBONE, build, load_backbone

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge.dataset import REFERENCE_ORDER, fingerprint, open_dataset
 from edge.errors import DatasetError
+from edge.photos.dataset import REFERENCE_ORDER, fingerprint, open_dataset
 from edge.runfile import read_run
 from train.maps import open_map, ready_names
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.dataset import open_dataset
+from edge.photos.dataset import open_dataset
 from tests.train.conftest import SIZE, Command
 from train.preview import ROWS, VIEWS, write_preview
 from train.settings import Settings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from train.report import Report, judge
 
 LABELS = ("paper", "glass", "metal")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.dataset import Photo
+from edge.photos.dataset import Photo
 from train.evidence import Evidence, confident_mistakes, read_curves
 from train.report import judge
 from train.report_html import html_page

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge.dataset import open_dataset
 from edge.errors import UsageError
+from edge.photos.dataset import open_dataset
 from edge.sim.dataset import write_dataset
 from edge.sim.items import CATALOGUE
 

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from edge.messages import Answer, BinDecision, Heartbeat
 from edge.sim.clock import START_NS, Clock, scene_s
 from edge.sim.wire import Wire
+from edge.wire.messages import Answer, BinDecision, Heartbeat
 
 
 def test_things_happen_in_their_order_and_time_stands_still_between() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from edge.config import MqttConfig
-from edge.messages import Answer, BinDecision, Status, encode
 from edge.sim.play import TrueItem, Truth
 from edge.sim.watch import SAME_ITEM_MS, Watch, match, score
+from edge.wire.messages import Answer, BinDecision, Status, encode
 
 TRUTH = Truth(
     tuple(

@@ -1,0 +1,147 @@
+"""Outlines: from the pixels that show matter to separate things, without the seams of the belt."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+from numpy.typing import NDArray
+
+from edge.belt.matter import Mask, Matter
+from edge.preprocess import Box
+
+BRIDGE_MM = 12.0
+"""Parts of a thing that are nearer to each other are joined; things that lie apart have 20 mm of belt between them."""
+SEAM_MM = 40.0
+"""A seam is shorter than that, along the belt."""
+SPAN = 0.6
+"""And covers this share of the region's width: the rest may be rails, or a place where it hardly shows."""
+SLIVER = 0.2
+"""What is narrower than this share of the least item is a scratch."""
+SCRATCH_PX = 3.0
+"""What is nowhere farther than that from its border, in working pixels, and is not plainly there, is a scratch."""
+NESTED = 0.5
+"""A part whose box lies by this share in another's belongs to it: a ring and what lies in it are one thing."""
+NECKS = (0.1, 0.14, 0.2, 0.28, 0.4, 0.56)
+"""Two bodies are told apart where they are connected by less than one of these shares of the thickest place.
+
+With the next three, on rendered items that they were not chosen on: 56 of 80 in touching pairs are told, by their shape
+or by `belt.max_item_mm`; 4 of 150 single items are taken for pairs."""
+NARROW = 2.5
+"""The smaller body must be so many times as thick as the neck."""
+SHORT = 0.75
+"""And the neck, as a share of the smaller body's half thickness, no longer: where things touch it is short, between the
+ends of a bone or of a toothbrush it is long."""
+BODY = 0.36
+"""A body that touches another is at least half as thick as this share of the least item."""
+
+
+class Outline(NamedTuple):
+    """A thing at working size."""
+
+    box: Box
+    several: bool
+    """Its shape is that of several things which touch."""
+
+
+class Outlines:
+    """Finds things in masks of one size."""
+
+    def __init__(self, work_mm: float, min_item_mm: float, *, level: bool) -> None:
+        """`work_mm`: size of a working pixel; `level`: the belt runs along the picture's rows."""
+        self._level = level
+        self._min_area = (min_item_mm / work_mm) ** 2 / 2
+        self._min_side = min_item_mm / work_mm * SLIVER
+        self._min_depth = min_item_mm / work_mm * BODY
+        side = max(3, round(BRIDGE_MM / work_mm)) | 1
+        self._bridge = np.ones((side, side), np.uint8)
+        side = round(SEAM_MM / work_mm)
+        self._seam = np.ones((1, side) if level else (side, 1), np.uint8)
+
+    def of(self, matter: Matter) -> list[Outline]:
+        """The things in a frame that are large enough to be items."""
+        filled = _filled(cv2.morphologyEx(matter.linked, cv2.MORPH_CLOSE, self._bridge))
+        filled = self._without_seams(filled, matter.differs)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(filled, ltype=cv2.CV_16U)
+        found = []
+        for label in np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= self._min_area).tolist():
+            if label == 0:  # what lies outside every part
+                continue
+            left, top, width, height = stats[label, :4].tolist()
+            there = np.s_[top : top + height, left : left + width]
+            body = (labels[there] == label).astype(np.uint8)
+            x, y, wide, high = cv2.boundingRect(body & matter.things[there])
+            depth = _depth(_filled(matter.linked[there] * body))
+            scratch = depth.max() <= SCRATCH_PX and not (matter.plain[there] & body).any()
+            if wide * high >= self._min_area and min(wide, high) >= self._min_side and not scratch:
+                box = Box(left + x, top + y, left + x + wide, top + y + high)
+                found.append(Outline(box, self._several(depth)))
+        return _nested_joined(found)
+
+    def _without_seams(self, filled: Mask, differs: Mask) -> Mask:
+        """Take off what is short along the belt where something short spans the belt; longer things stay."""
+        across = filled.shape[0] if self._level else filled.shape[1]
+        closed = cv2.morphologyEx(differs, cv2.MORPH_CLOSE, self._bridge)  # fasteners have bright teeth
+        about = cv2.dilate(self._short(closed), self._seam)  # a seam may be slanted
+        covered = np.count_nonzero(about, axis=0 if self._level else 1)
+        seams = (covered >= SPAN * across).astype(np.uint8)
+        if not seams.any():
+            return filled
+        there = cv2.dilate(seams[None] if self._level else seams[:, None], self._seam) > 0
+        return np.where(there & (self._short(filled) > 0), 0, filled).astype(np.uint8)
+
+    def _short(self, mask: MatLike) -> MatLike:
+        """What of it is shorter along the belt than a seam may be."""
+        return cv2.subtract(mask, cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._seam))
+
+    def _several(self, depth: NDArray[np.float32]) -> bool:
+        """Whether it is two bodies, at one depth or another."""
+        return any(self._necked(depth, share * float(depth.max())) for share in NECKS)
+
+    def _necked(self, depth: NDArray[np.float32], level: float) -> bool:
+        """Whether what lies deeper than `level` is two bodies, and what connects them is a neck and no shaft."""
+        count, cores = cv2.connectedComponents((depth > level).astype(np.uint8))
+        if count < 3:  # one body, and what lies outside of it
+            return False
+        deepest = [float(depth[cores == core].max()) for core in range(1, count)]
+        first, second = np.argsort(deepest)[:-3:-1].tolist()
+        if deepest[second] < max(self._min_depth, NARROW * level):
+            return False
+        away = cv2.distanceTransform((cores != first + 1).astype(np.uint8), cv2.DIST_L2, 3)
+        return bool(np.asarray(away)[cores == second + 1].min() <= SHORT * deepest[second])
+
+
+def _depth(body: Mask) -> NDArray[np.float32]:
+    """How far inside of a body each of its pixels lies."""
+    framed = cv2.copyMakeBorder(body, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 3), np.float32)
+
+
+def _filled(mask: MatLike) -> Mask:
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return np.asarray(cv2.drawContours(np.asarray(mask, np.uint8), contours, -1, 255, cv2.FILLED), np.uint8)
+
+
+def _nested_joined(found: list[Outline]) -> list[Outline]:
+    joined: list[Outline] = []
+    for outline in sorted(found, key=lambda one: _area(one.box), reverse=True):
+        host = next(
+            (k for k, o in enumerate(joined) if _shared(o.box, outline.box) >= NESTED * _area(outline.box)), None
+        )
+        if host is None:
+            joined.append(outline)
+        else:
+            one, other = joined[host].box, outline.box
+            box = Box(*map(min, one[:2], other[:2]), *map(max, one[2:], other[2:]))
+            joined[host] = Outline(box, joined[host].several)
+    return joined
+
+
+def _area(box: Box) -> int:
+    return (box.right - box.left) * (box.bottom - box.top)
+
+
+def _shared(one: Box, other: Box) -> int:
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(0, width) * max(0, height)

@@ -1,0 +1,149 @@
+"""The reference gate on the wire: rules and movements between a broker and something that moves."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+from edge.config import MqttConfig
+from edge.errors import BrokerError
+from edge.gate.drivers import Driver
+from edge.gate.journal import Journal
+from edge.gate.movements import Movements
+from edge.gate.outbox import Outbox
+from edge.gate.rules import Gate
+from edge.wire.messages import Answer, BinDecision, GateReport, Heartbeat, Status, decode, encode, topic
+from edge.wire.mqtt import Connection, monotonic_ms
+from edge.wire.mqtt_session import Arrival, Will
+
+INBOX = 1000
+"""Messages that may wait; beyond it they are dropped, and their items go to the reject bin."""
+TICK_MS = 50.0
+"""How often the end of the service is looked for."""
+
+SURE_MS = 2_000.0
+"""What was answered so long before the last heartbeat came has reached the daemon that sent it."""
+
+Say = Callable[[str], None]
+
+
+def run_gate(
+    config: MqttConfig,
+    rules: Gate,
+    *,
+    driver: Driver,
+    journal: Journal,
+    hold_ms: float,
+    stop: threading.Event,
+    say: Say = print,
+) -> None:
+    """Serve until `stop`, one line to `say` per event. A movement opens the gate for `hold_ms`.
+
+    Raises BrokerError when we are not let in at the start, DriveError when the gate cannot be brought to safety then.
+    """
+    driver.close()
+    service = Service(rules, Movements(rules, driver, journal, hold_ms, monotonic_ms, say), say)
+    where = topic(rules.line, "gate", rules.bin)
+    away = encode(msgspec.structs.replace(rules.report, state="safe", detail="the gate is away"))
+    with Connection(
+        config,
+        f"sortline-{rules.line}-gate-{rules.name}",
+        topics=tuple(topic(rules.line, *levels) for levels in (("decision", rules.bin), ("heartbeat",), ("status",))),
+        on_message=service.receive,
+        on_return=service.tell_again,
+        will=Will(where, away),
+    ) as connection:
+        connection.connect()
+        if connection.problems:
+            raise BrokerError(f"broker {config.host}:{config.port}: {', '.join(connection.problems)}; check its ACL")
+        say(f"ready line={rules.line} bin={rules.bin} gate={rules.name} broker={config.host}:{config.port}")
+        outbox = Outbox(connection, journal, say)
+        outbox.put(journal.unsent())
+        while not stop.is_set():
+            service.step(outbox)
+            service.tell(lambda report: connection.publish(where, encode(report), retain=True))
+        service.stop(outbox)
+        connection.publish(where, away, retain=True)
+        connection.close()
+    say("stopped")
+
+
+class Service:
+    """What arrives, one after the other, on one thread; only `receive` and `tell_again` run on the connection's."""
+
+    def __init__(self, rules: Gate, movements: Movements, say: Say) -> None:
+        self._rules, self._movements, self._say = rules, movements, say
+        self._inbox: queue.Queue[tuple[Arrival, float]] = queue.Queue(INBOX)
+        self._told: GateReport | None = None
+        self._heard_ms = self._returned_ms = 0.0
+        self._missed = True
+        """The daemon was gone, also where its status is the first to say that it is back."""
+
+    def receive(self, arrival: Arrival) -> None:
+        """From the connection's thread."""
+        try:
+            self._inbox.put_nowait((arrival, monotonic_ms()))
+        except queue.Full:
+            self._say(f"overrun {arrival.topic}")
+
+    def tell_again(self) -> None:
+        """From the connection's thread: the broker may have forgotten the report, or published the will."""
+        self._told, self._returned_ms = None, monotonic_ms()
+
+    def tell(self, publish: Callable[[GateReport], bool]) -> None:
+        """Publish how the gate is, when it is not what was told last."""
+        report = self._rules.report
+        if report != self._told and publish(report):
+            self._told = report
+            self._say(f"state {report.state}{f' ({report.detail})' if report.detail else ''}")
+
+    def step(self, outbox: Outbox) -> None:
+        """Wait for the next message or movement, and do it."""
+        self._missed = self._missed or not self._rules.alive
+        patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
+        with contextlib.suppress(queue.Empty):
+            outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
+        outbox.put(self._movements.step())
+        outbox.send()
+
+    def stop(self, outbox: Outbox) -> None:
+        """To the safe position, and say what will not happen."""
+        outbox.put(self._movements.stop())
+        outbox.send()
+
+    def _take(self, outbox: Outbox, arrival: Arrival, at_ms: float) -> list[Answer]:
+        kind = arrival.topic.split("/")[2]
+        try:
+            if kind == "decision":
+                return self._decide(decode(arrival.payload, BinDecision), arrival, at_ms)
+            if kind == "heartbeat":
+                return self._hear(outbox, decode(arrival.payload, Heartbeat), at_ms)
+            status = decode(arrival.payload, Status)
+        except msgspec.DecodeError as error:
+            self._say(f"malformed {arrival.topic}: {error}")
+            return []
+        self._say(f"status {status.state} boot={status.boot}")
+        return self._rules.status(status, at_ms)
+
+    def _decide(self, decision: BinDecision, arrival: Arrival, at_ms: float) -> list[Answer]:
+        outcome = self._rules.decide(decision, at_ms, retained=arrival.retained)
+        if isinstance(outcome, Answer):
+            return [outcome]
+        answers = self._movements.plan(outcome)
+        in_ms = outcome.at_ms - at_ms
+        self._say(f"planned seq={decision.seq} item={decision.item} bin={decision.bin} in={in_ms:.0f}ms")
+        return answers
+
+    def _hear(self, outbox: Outbox, beat: Heartbeat, at_ms: float) -> list[Answer]:
+        """A daemon that is back, or heard again by us who were away, has missed what was answered meanwhile.
+
+        A heartbeat proves that it hears us: it subscribes before it sends the first one, and none is retained.
+        """
+        answers = self._rules.heartbeat(beat, at_ms)
+        if self._rules.alive:
+            if self._missed or self._heard_ms < self._returned_ms <= at_ms:
+                outbox.repeat(self._heard_ms - SURE_MS)
+            self._heard_ms, self._missed = at_ms, False
+        return answers

@@ -1,0 +1,1 @@
+"""The wire: the messages, and how they get to the broker and from it."""
