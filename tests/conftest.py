@@ -249,3 +249,14 @@ def a_decision() -> Callable[..., BinDecision]:
         return BinDecision(**{**usual, **fields})
 
     return make
+
+
+def fill(folder: Path) -> None:
+    """Leave not a byte of the disk that `folder` is on."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        for size in (1 << 16, 4096, 1):
+            try:
+                while file.write(b"\xff" * size) == size:
+                    pass
+            except OSError:
+                continue

@@ -165,9 +165,9 @@ class Ledger:
         return decision
 
     def _record_anew(self, made: Callable[[int], BinDecision]) -> BinDecision:
-        """The file was damaged under our hands: `open_ledger_file` moves it aside."""
+        """The file was damaged under our hands: `open_ledger_file` moves it aside. The numbers rise on."""
         self._close()
-        self._next = self._end = 0
+        self._end = self._next
         self._open()
         try:
             return self._record(made)
@@ -193,7 +193,9 @@ class Ledger:
         ).rowcount
 
     def _reserve(self) -> None:
-        ((end,),) = self._durably("UPDATE meta SET value = value + ? WHERE name = 'next' RETURNING value", (BLOCK,))
+        ((end,),) = self._durably(
+            "UPDATE meta SET value = max(value, ?) + ? WHERE name = 'next' RETURNING value", (self._end, BLOCK)
+        )
         if end - BLOCK != self._end:
             self._next = end - BLOCK
         self._end = end

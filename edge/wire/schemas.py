@@ -30,7 +30,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ASYNCAPI = "3.0.0"
 VERSIONS = rf"^{SCHEMA.partition('.')[0]}\.[0-9]+$"
 """A consumer of 1.0 reads every 1.x."""
-VERSION_FIELD = {"type": "string", "pattern": VERSIONS, "description": "Major and minor version."}
 
 
 @dataclass(frozen=True)

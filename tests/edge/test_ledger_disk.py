@@ -4,7 +4,9 @@ import sqlite3
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from edge.errors import Unavailable
 from edge.ledger.file import ANSWER_BYTES, WAL_BYTES
 from edge.ledger.ledger import Ledger
 from edge.wire.messages import Answer, BinDecision, encode
+from tests.conftest import fill
 
 Make = Callable[..., BinDecision]
 
@@ -34,17 +37,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounts a disk of its own, which only root may")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
-
-
-def fill(folder: Path) -> None:
-    """Not a byte is left."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        for size in (1 << 16, 4096, 1):
-            try:
-                while file.write(b"\xff" * size) == size:
-                    pass
-            except OSError:
-                continue
 
 
 def answer_to(decision: BinDecision, **fields: Any) -> Answer:
@@ -134,18 +126,26 @@ def test_log_stays_where_it_is(tmp_path: Path, a_decision: Make) -> None:
     assert during <= WAL_BYTES * 2
 
 
-def test_file_that_is_damaged_while_it_runs_is_replaced(tmp_path: Path, a_decision: Make) -> None:
-    """A bad block does not stop the line: the file is moved aside, new numbers begin, and problems say so."""
-    path = tmp_path / "ledger.db"
+def test_file_that_is_damaged_while_it_runs_is_replaced(
+    tmp_path: Path, a_decision: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad block does not stop the line: the file is moved aside, numbers rise on, and problems say so.
+
+    Also where somebody has set the clock back, from which a new ledger's numbers begin.
+    """
+    path, now_ns = tmp_path / "ledger.db", time.time_ns()
     with Ledger(path, 3_000) as ledger:
         used = whole_day(ledger, a_decision, 3)
+        monkeypatch.setattr(time, "time_ns", lambda: now_ns - 3_600_000_000_000)
         with path.open("r+b") as file:
             file.seek(4096 * 2)
             file.write(b"\xa5" * 4096 * 900)
 
         later = whole_day(ledger, a_decision, 3_000)
 
-        assert len({*used, *later}) == 3_003
+        numbers = [*used, *later]
+        assert all(before < after for before, after in pairwise(numbers))
+        assert len(numbers) == 3_003
         assert ledger.problems == ("ledger-replaced",)
     assert (tmp_path / "ledger.db.corrupt-1").exists()
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from edge.wire.mqtt import monotonic_ms
-from tests.conftest import Mosquitto
+from tests.conftest import Mosquitto, fill
 from tests.faults.audit import audit
 from tests.faults.kills import HEALED_S, SETTLED_S
 from tests.faults.table import Figure
@@ -63,7 +63,7 @@ def full_disk(folder: Path, *, seconds: float) -> list[Figure]:
     try:
         with Works(folder, Mosquitto(folder).start(), rows=1_000, ledger=disk / "ledger.db") as works:
             works.start()
-            _fill(disk)
+            fill(disk)
             before = works.newest_seq()
             time.sleep(seconds)
             works.kill("daemon")
@@ -93,14 +93,3 @@ def power_cuts(_folder: Path, *, cuts: int) -> list[Figure]:
     passed = done.returncode == 0 and re.search(r"\b1 passed", done.stdout) is not None
     measured = f"{cuts} cuts, {'0 inconsistent' if passed else done.stdout.strip().splitlines()[-1]}"
     return [Figure("power cut (every WAL prefix)", "0 inconsistent", measured, passed)]
-
-
-def _fill(folder: Path) -> None:
-    """Not a byte is left."""
-    with (folder / "filler").open("wb", buffering=0) as file:
-        for size in (1 << 16, 4096, 1):
-            try:
-                while file.write(b"\xff" * size) == size:
-                    pass
-            except OSError:
-                continue
