@@ -73,7 +73,7 @@ def fit_command(
     ] = DEFAULT.patience,
     size: Annotated[int, Option(help="Side of the input in pixels.")] = DEFAULT.size,
     seed: Annotated[int, Option(help="Of every random draw.")] = DEFAULT.seed,
-    augment: Annotated[float, Option(help="Strength: 0 none, 1 usual.")] = DEFAULT.augment,
+    augment: Annotated[float, Option(help="Strength: 0 none, 1 wide ranges.")] = DEFAULT.augment,
     turn: Annotated[float, Option(help="Degrees a photo is turned either way at --augment 1.")] = DEFAULT.turn,
     mixup: Annotated[float, Option(help="Alpha of blending photos in pairs; 0 none, 0.2 usual.")] = DEFAULT.mixup,
     cutmix: Annotated[float, Option(help="Alpha of pasting a piece of another; 0 none, 1 usual.")] = DEFAULT.cutmix,

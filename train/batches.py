@@ -71,8 +71,8 @@ def views_of(images: Image, variety: Variety) -> Views:
 class PhotoBatches(keras.utils.PyDataset):
     """Batch i of an epoch is a pure function of (seed, epoch, i), so preparing ahead changes nothing.
 
-    Keras' own worker threads are not used: they keep batches of one epoch for the next, as many as time allows. The
-    copy to the device is Keras' part: under JAX it sends a batch while the one before is computed.
+    Keras' own worker threads are not used: they keep batches of one epoch for the next, as many as time allows.
+    Under JAX and torch the threads send batches to the device, too; left to Keras' loop, steps would wait for it.
     """
 
     def __init__(
@@ -120,7 +120,10 @@ class PhotoBatches(keras.utils.PyDataset):
 
 
 def _batch(inputs: Any, targets: Targets | None) -> tuple[Any, ...]:
-    return (inputs, targets.one_hot, targets.weights) if targets else (inputs,)
+    batch = (inputs, targets.one_hot, targets.weights) if targets else (inputs,)
+    if keras.config.backend() == "tensorflow":
+        return batch  # its datasets take arrays, and send them ahead themselves
+    return tuple(keras.tree.map_structure(keras.ops.convert_to_tensor, batch))
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from train.settings import DROPOUT, EVERYTHING, NORM_MOMENTUM, PARTS
 
 MEAN_RGB = (123.68, 116.779, 103.939)
 """Subtracted by keras.applications' "caffe" preprocessing, in whose terms ResNet50 weights are."""
+KERAS_3 = ".weights.h5"
+"""Keras tells its own weights from those of older versions by this end of their file's name."""
 BACKBONE, FEATURES, LOGITS = "resnet50", "dropout", "logits"
 
 
@@ -107,8 +109,9 @@ def _load_file(backbone: keras.Model, path: Path) -> None:
     try:
         backbone.load_weights(path)
     except Exception as error:  # by format: OSError, ValueError, KeyError, TypeError
+        named = "" if path.name.endswith(KERAS_3) else f" (what Keras 3 saved must have a name that ends in {KERAS_3})"
         raise RunError(
-            f"{path}: expected weights of keras.applications.ResNet50 without top, found {_first_line(error)}"
+            f"{path}: expected weights of keras.applications.ResNet50 without top{named}, found {_first_line(error)}"
         ) from error
 
 

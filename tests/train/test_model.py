@@ -26,6 +26,17 @@ def test_features_are_those_of_keras_with_its_own_preprocessing(weights: Path) -
     assert np.abs(features - wanted).max() < 1e-4 * np.abs(wanted).max()
 
 
+def test_weights_under_a_name_that_keras_reads_otherwise_are_refused_with_the_name_to_give(
+    tmp_path: Path, weights: Path
+) -> None:
+    """Keras would look for the layers of an older version's file, and find none."""
+    renamed = tmp_path / "weights.h5"
+    renamed.write_bytes(weights.read_bytes())
+
+    with pytest.raises(RunError, match=r"a name that ends in \.weights\.h5"):
+        load_backbone(build(classes=3, size=SIZE), str(renamed))
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     """The message names the file and what was expected."""
     stranger = tmp_path / "stranger.weights.h5"
