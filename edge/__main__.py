@@ -81,18 +81,21 @@ def demo(
 
 @app.command()
 def bench(
-    items: Annotated[int, typer.Option(min=10, help="Decisions to measure.")] = 200,
+    decisions: Annotated[int, typer.Option(min=10, help="Frames that are each decided and timed.")] = 1000,
+    turns: Annotated[int, typer.Option(min=1, help="Starts of the daemon, and its turns with the bare runtime.")] = 5,
+    frames: Annotated[int, typer.Option(min=100, help="Frames to let through for the growth of memory.")] = 2000,
     threads: Annotated[int, typer.Option(min=1, help="Inference threads.")] = 1,
     bundle: Annotated[Path | None, typer.Option(help="Another bundle than the shipped one.")] = None,
     json: Json = False,
 ) -> None:
-    """Measure what a decision costs beside bare inference. Needs the extra `demo`."""
-    from edge.bench import bench as measure
+    """Measure the way of a frame, each figure beside the bare runtime's. Needs the extra `demo`."""
+    from edge.bench.bench import bench as measure
+    from edge.bench.bench import table
+    from edge.config import EngineConfig
     from edge.demo import SHIPPED_BUNDLE
 
-    figures = measure(bundle or SHIPPED_BUNDLE, items, threads)
-    for name, value in figures.items():
-        typer.echo(f"{name:18} {value}")
+    figures = measure(bundle or SHIPPED_BUNDLE, decisions, turns, frames, EngineConfig(threads=threads))
+    typer.echo("\n".join(table(figures)))
     if json:
         print_json(figures)
 

@@ -29,13 +29,14 @@ class Announcer:
         self,
         config: Config,
         model: str,
+        engine: str,
         labels: tuple[str, ...],
         boot: str,
         publisher: Publisher,
         metrics: Metrics,
         odometer: Odometer,
     ) -> None:
-        self._config, self._model, self._boot, self._odometer = config, model, boot, odometer
+        self._config, self._model, self._engine, self._boot, self._odometer = config, model, engine, boot, odometer
         self._bins = tuple(sorted({bin_of(config, label) for label in labels} | {config.routing.reject}))
         self._publisher, self._metrics = publisher, metrics
         self._notifier = ServiceNotifier()
@@ -105,6 +106,7 @@ class Announcer:
             state=state,
             reasons=reasons,
             model=self._model,
+            engine=self._engine,
             bins=self._bins,
             since=datetime.now(UTC).isoformat("T", "milliseconds"),
         )

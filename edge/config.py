@@ -70,12 +70,18 @@ class BeltConfig(Section, frozen=True):
 
 
 class EngineConfig(Section, frozen=True):
-    """[engine]: what computes."""
+    """[engine]: what computes. "auto" is settled by a short measurement at the start, and status says how."""
 
-    provider: Literal["cpu", "cuda"] = "cpu"
-    format: Literal["onnx", "tflite"] = "onnx"
-    precision: Literal["int8", "dynamic", "fp16", "fp32"] = "int8"
-    threads: Annotated[int, Meta(ge=1)] = 1
+    runtime: Literal["auto", "onnxruntime-cpu", "onnxruntime-cuda", "tflite"] = "auto"
+    """What is asked for is what runs, or it does not start."""
+    precision: Literal["auto", "int8", "dynamic", "fp16", "fp32"] = "auto"
+    """One that the bundle holds; "auto": of those that were made for the runtime."""
+    threads: Annotated[int, Meta(ge=1, le=1024)] | Literal["auto"] = "auto"
+    """Of the processor; "auto" leaves one core to camera and tracking."""
+    cpus: Annotated[tuple[Annotated[int, Meta(ge=0)], ...], Meta(max_length=1024)] = ()
+    """Processors that daemon and inference keep to, and a camera process that is started anew; none: all."""
+    cpu_fallback: bool = False
+    """After three failures of the graphics card in five minutes: the processor, if it is fast enough for the gates."""
 
 
 class GateConfig(Section, frozen=True):

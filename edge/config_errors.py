@@ -1,7 +1,7 @@
 """Says what is wrong with a value of a line's file the way people write it: key path, expected, found."""
 
 import re
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -70,4 +70,6 @@ def _value_at(raw: Any, key: str) -> Any:
 def _choices(kind: Any, key: str) -> list[str]:
     for part in key.split("."):
         kind = get_type_hints(kind)[part]
-    return list(get_args(kind))
+    if get_origin(kind) is Literal:
+        return list(get_args(kind))
+    return [word for option in get_args(kind) for word in get_args(option) or [option.__name__]]

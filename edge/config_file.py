@@ -12,6 +12,13 @@ from edge.config_errors import explain
 from edge.decision.timing import LEAST_LEAD_MS
 from edge.errors import ConfigError
 
+OLD_DEFAULTS = {"provider": "cpu", "format": "onnx"}
+RUNTIMES_OF_OLD = {
+    ("cpu", "onnx"): "onnxruntime-cpu",
+    ("cuda", "onnx"): "onnxruntime-cuda",
+    ("cpu", "tflite"): "tflite",
+}
+
 
 def load_config(path: Path) -> Config:
     """Read and check a line's file; relative paths in it become absolute. Raises ConfigError."""
@@ -21,6 +28,7 @@ def load_config(path: Path) -> Config:
         raise ConfigError(f"{path}: expected a configuration file, found {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected TOML, found {error}") from error
+    raw = _with_runtime(path, raw)
     try:
         config = msgspec.convert(raw, Config)
     except msgspec.ValidationError as error:
@@ -41,6 +49,20 @@ def check_routing(path: Path, config: Config, labels: tuple[str, ...]) -> None:
     _check_gates(path, config, bins)
     if routing.costs:
         _check_costs(path, config, labels, bins | {routing.reject})
+
+
+def _with_runtime(path: Path, raw: dict[str, Any]) -> dict[str, Any]:
+    """`provider` and `format` of a file of 0.1 as the `runtime` that they meant."""
+    engine = raw.get("engine")
+    if not isinstance(engine, dict) or not (old := {key: engine[key] for key in OLD_DEFAULTS if key in engine}):
+        return raw
+    if "runtime" in engine:
+        raise ConfigError(f"{path}: engine.{next(iter(old))}: expected this or engine.runtime, found both")
+    meant = tuple((OLD_DEFAULTS | old).values())
+    if meant not in RUNTIMES_OF_OLD:
+        raise ConfigError(f"{path}: engine.{next(iter(old))}: expected engine.runtime instead, found {old}")
+    kept = {key: value for key, value in engine.items() if key not in OLD_DEFAULTS}
+    return {**raw, "engine": {**kept, "runtime": RUNTIMES_OF_OLD[meant]}}
 
 
 def _check_gates(path: Path, config: Config, bins: set[str]) -> None:
@@ -74,6 +96,11 @@ def _check_agreement(path: Path, config: Config, raw: dict[str, Any]) -> None:
         raise ConfigError(f'{path}: trigger: expected a table for items = "trigger", found none')
     if config.items != "trigger" and config.trigger is not None:
         raise ConfigError(f'{path}: items: expected "trigger" where there is a table [trigger], found "{config.items}"')
+    if config.engine.cpu_fallback and config.engine.runtime not in ("auto", "onnxruntime-cuda"):
+        raise ConfigError(
+            f'{path}: engine.cpu_fallback: expected it where engine.runtime is "auto" or "onnxruntime-cuda", '
+            f'found "{config.engine.runtime}"'
+        )
     if belt.mm_per_pulse is not None and belt.speed_from != "mqtt":
         raise ConfigError(
             f'{path}: belt.speed_from: expected "mqtt" where belt.mm_per_pulse is set, found "{belt.speed_from}"'

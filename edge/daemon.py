@@ -11,12 +11,15 @@ from edge.bundle.bundle import Bundle, open_bundle
 from edge.bundle.signature import read_public_key
 from edge.camera.camera import Camera, Ended
 from edge.camera.frames import Frame
-from edge.classifier import open_classifier
 from edge.commands import stop_on_signals
 from edge.config import Config
 from edge.config_file import check_routing, load_config
 from edge.decision.voting import Model
-from edge.errors import CameraError, ConfigError
+from edge.engine.engine import Engine, open_engine
+from edge.engine.fallback import open_with_fallback
+from edge.engine.faults import Faults
+from edge.engine.runtimes import CUDA
+from edge.errors import CameraError, ConfigError, EngineFault
 from edge.ledger.ledger import Ledger
 from edge.line import Line
 from edge.line_control import LineControl
@@ -28,8 +31,6 @@ from edge.wire.remote_commands import RemoteCommands
 
 FRAME_WAIT_S = 0.02
 """Longest wait for a frame: between two of them, a heartbeat is due when the belt's speed changes."""
-BATCH = 8
-"""Items that a graphics card classifies in little more time than one."""
 DRAIN_S = 8.0
 """Longest ride from the line to a gate that a stop waits for."""
 
@@ -39,7 +40,8 @@ log = logging.getLogger("sortline")
 def run(config_path: Path) -> None:
     """Sort until SIGTERM or the end of a recording.
 
-    Raises ConfigError, BundleError, ProviderError, BrokerError or CameraError when it cannot start.
+    Raises ConfigError, BundleError, ProviderError, BrokerError or CameraError when it cannot start, EngineFault when
+    the engine fails: a new process may do better.
     """
     config = load_config(config_path)
     bundle = open_trusted(config)
@@ -47,7 +49,10 @@ def run(config_path: Path) -> None:
     stop = stop_on_signals()
     boot = token_hex(8)
     with Camera(config.camera) as camera, Ledger(Path(config.ledger.path), config.ledger.rows) as ledger:
-        model = open_model(config, bundle)
+        faults = Faults(Path(config.ledger.path).with_suffix(".engine-faults"))
+        engine = open_with_fallback(config, bundle, faults)
+        log.info("engine %s", engine.why)
+        model = model_of(engine, bundle)
 
         metrics = Metrics()
 
@@ -63,9 +68,15 @@ def run(config_path: Path) -> None:
             control = LineControl(config_path, config, model.labels, line)
             with RemoteCommands(config.mqtt, config.line, boot, control.commands) as commands:
                 commands.connect()
-                announcer = Announcer(config, model.name, model.labels, boot, publisher, metrics, line.odometer)
+                announcer = Announcer(
+                    config, model.name, engine.why, model.labels, boot, publisher, metrics, line.odometer
+                )
                 try:
-                    Service(camera, line, control, commands, ledger, publisher, announcer, stop).serve()
+                    Service(camera, line, engine, control, commands, ledger, publisher, announcer, stop).serve()
+                except EngineFault as error:
+                    if engine.candidate.runtime == CUDA:
+                        faults.note(str(error))
+                    raise
                 except ConfigError as error:  # what the first frame shows of the belt contradicts the file
                     raise ConfigError(f"{config_path}: {error}") from error
 
@@ -77,13 +88,15 @@ def open_trusted(config: Config) -> Bundle:
 
 
 def open_model(config: Config, bundle: Bundle) -> Model:
-    """The bundle's variant that the line's [engine] asks for, on the provider that it asks for."""
-    manifest, engine = bundle.manifest, config.engine
-    variant = bundle.variant(engine.precision, engine.format)
-    classifier = open_classifier(bundle, variant, engine.provider, engine.threads)
-    name = variant.precision if variant.format == "onnx" else f"{variant.format}-{variant.precision}"
-    batch = BATCH if engine.provider == "cuda" else 1
-    return Model(f"{manifest.id}/{name}", manifest.labels, manifest.input.size, classifier, batch)
+    """What the line's [engine] asks for, of this bundle."""
+    return model_of(open_engine(config.engine, bundle), bundle)
+
+
+def model_of(engine: Engine, bundle: Bundle) -> Model:
+    """What the line knows of the engine that computes for it."""
+    manifest = bundle.manifest
+    name = f"{manifest.id}/{engine.variant_name}"
+    return Model(name, manifest.labels, manifest.input.size, engine, engine.batch)
 
 
 class Service:
@@ -93,6 +106,7 @@ class Service:
         self,
         camera: Camera,
         line: Line,
+        engine: Engine,
         control: LineControl,
         commands: RemoteCommands,
         ledger: Ledger,
@@ -101,14 +115,17 @@ class Service:
         stop: threading.Event,
     ) -> None:
         self._camera, self._line, self._ledger, self._publisher = camera, line, ledger, publisher
-        self._control, self._commands = control, commands
+        self._engine, self._control, self._commands = engine, control, commands
         self._announcer, self._stop = announcer, stop
         self._camera_problem = ""
         self._camera_again_s = 0.0
 
     def serve(self) -> None:
-        """Handle frames until stopped or the recording ends; then let the decided items reach their gates."""
-        why = "signal"
+        """Handle frames until stopped or the recording ends; then let the decided items reach their gates.
+
+        Raises EngineFault after that when the engine failed.
+        """
+        why, fault = "signal", None
         try:
             self._learn_belt()
             self._announcer.ready(self._reasons())
@@ -123,10 +140,15 @@ class Service:
                 self._ledger.flush()
         except Ended:
             why = "end of recording"
+        except EngineFault as error:
+            why, fault = f"engine-fault: {error}", error
+            log.error("%s", why)  # noqa: TRY400 - one line: the error is raised again below
         self._announcer.stopping()
-        self._line.abandon("stopping")
+        self._line.abandon("engine-fault" if fault else "stopping")
         self._drain()
         self._announcer.stopped(why)
+        if fault:
+            raise fault
 
     def _learn_belt(self) -> None:
         """Handle the first frames, until items can be told from the belt.
@@ -178,4 +200,11 @@ class Service:
     def _reasons(self) -> tuple[str, ...]:
         camera = (self._camera_problem,) if self._camera_problem else self._camera.problems
         line = self._line.problems + self._control.problems
-        return camera + line + self._ledger.problems + self._publisher.problems + self._commands.problems
+        return (
+            camera
+            + self._engine.problems
+            + line
+            + self._ledger.problems
+            + self._publisher.problems
+            + self._commands.problems
+        )

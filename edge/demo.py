@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -96,9 +97,12 @@ def view(truth: Truth, watch: Watch) -> Group:
 
 
 def _last_decisions(truth: Truth, decisions: list[BinDecision], outcomes: dict[int, str]) -> Table:
-    table = Table(title="sortline: the last decisions", title_justify="left", expand=True)
-    for heading in ("item", "really", "decided", "confidence", "bin", "gate", "ms"):
-        table.add_column(heading, justify="right" if heading in ("item", "confidence", "ms") else "left")
+    title = "sortline: the last decisions"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("item", "really", "decided", "conf.", "bin", "gate", "ms"):
+        right = heading in ("item", "conf.", "ms")
+        # In 80 columns only what really rides the belt is folded: numbers and bins stay whole.
+        table.add_column(heading, justify="right" if right else "left", no_wrap=heading != "really")
     items = {item.number: item for item in truth.items}
     matched = match(truth, decisions).items()
     true_of = {id(d): items.get(number) if number is not None else None for number, about in matched for d in about}

@@ -8,7 +8,8 @@ SortlineError                     1   the work failed
 ├── Unavailable                  69   camera, broker or provider is missing
 │   ├── CameraError              69
 │   ├── BrokerError              69
-│   └── ProviderError            69
+│   ├── ProviderError            69
+│   └── EngineFault              69
 └── Misconfigured                78
     ├── ConfigError              78   a configuration file
     └── BundleError              78   a bundle that must not be loaded
@@ -57,6 +58,10 @@ class BrokerError(Unavailable):
 
 class ProviderError(Unavailable):
     """The asked execution provider is not the one that was got."""
+
+
+class EngineFault(Unavailable):
+    """The engine ran and failed; it is started anew with its process."""
 
 
 class Misconfigured(SortlineError):

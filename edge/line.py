@@ -16,7 +16,7 @@ from edge.decision.timing import Timetable
 from edge.decision.vote import Vote
 from edge.decision.voting import Model, Voting
 from edge.decision.writer import DecisionWriter, Verdict
-from edge.errors import Unavailable
+from edge.errors import EngineFault, Unavailable
 from edge.ledger.ledger import Ledger
 from edge.metrics import Metrics
 from edge.wire.inputs import Inputs
@@ -59,6 +59,7 @@ class Line:
         self._voting = Voting(config.vote, model, self.odometer, metrics, now_ns)
         self._rules, self._timetable = rules_of(config, model.labels), Timetable(config, self.odometer)
         self._writer = DecisionWriter(config.line, model, boot, self._timetable)
+        self._fault: EngineFault | None = None
         self._items: ItemSource | None = None
         self._last: Frame | None = None
         self._busy_until_mm = -math.inf
@@ -85,7 +86,10 @@ class Line:
         return (*(("blocked-view",) if self.blocked else ()), *((speed,) if speed else ()), *self._inputs.problems)
 
     def handle(self, frame: Frame) -> list[BinDecision]:
-        """Decide and publish the items that are at the line in `frame`; then look at those on their way."""
+        """Decide and publish the items that are at the line in `frame`; then look at those on their way.
+
+        Raises EngineFault when the engine failed, after it sent what crossed the line to the reject bin.
+        """
         started_ns = self._now_ns()
         self._metrics.took("wait", (started_ns - frame.captured_ns) / 1e6)
         self.listen()
@@ -93,6 +97,8 @@ class Line:
             self._speed.see(frame.image, frame.captured_ns)
             view = self._source(frame).see(frame.image, frame.captured_ns)
         decisions = [made for it in self._voting.agreed_first(view.crossings) if (made := self._decide(frame, it))]
+        if self._fault:
+            raise self._fault
         with self._metrics.timed("vote"):
             self._voting.look(frame, view.tracks)
             self._voting.vote(frame, started_ns + round(self._period_ns(frame) * (1 - SPARE)))
@@ -127,12 +133,24 @@ class Line:
         return self._items
 
     def _decide(self, frame: Frame, crossing: Crossing) -> BinDecision | None:
-        vote = Vote() if self.paused else self._voting.verdict(frame, crossing)
+        vote = self._vote(frame, crossing)
         with self._metrics.timed("decide"):
             ruling = self._ruling(crossing, vote)
         return self._publish(Verdict(crossing.sighting, ruling, vote, frame.captured_ns))
 
+    def _vote(self, frame: Frame, crossing: Crossing) -> Vote:
+        """An engine that failed is not asked again, but every item that crosses gets its decision."""
+        if self.paused or self._fault:
+            return Vote()
+        try:
+            return self._voting.verdict(frame, crossing)
+        except EngineFault as error:
+            self._fault = error
+            return Vote()
+
     def _ruling(self, crossing: Crossing, vote: Vote) -> Ruling:
+        if self._fault:
+            return Ruling(self._rules.reject, "engine-fault")
         if self.paused or not crossing.known:
             return Ruling(self._rules.reject, "paused" if self.paused else "unknown-item")
         lead_ms = {name: self._lead_ms(name, crossing) for name in self._timetable.gates}

@@ -6,10 +6,13 @@ from typing import Annotated
 import typer
 
 from edge.commands import Json, print_json
-from edge.wire.broker_options import CaFile, CertFile, Host, KeyFile, PasswordFile, Port, Username, broker_of
+from edge.config import MqttConfig
+from edge.wire.broker_options import asks_broker
 
 
+@asks_broker
 def gate_test(
+    *,
     line: Annotated[str, typer.Option(help="Line whose daemon is played; the real one must be stopped.")],
     bin_name: Annotated[str, typer.Option("--bin", help="Bin of the gate that is tested.")],
     rule: Annotated[list[str] | None, typer.Option(help="Only this rule; may be given again.")] = None,
@@ -17,13 +20,7 @@ def gate_test(
     client_id: Annotated[
         str | None, typer.Option(help="The gate's MQTT client id.  [default: as the reference gate's]")
     ] = None,
-    host: Host = "127.0.0.1",
-    port: Port = 1883,
-    username: Username = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    broker: MqttConfig,
     json: Json = False,
 ) -> None:
     """Play a daemon against any gate, best with its actuator unarmed, and say which rules it keeps."""
@@ -32,7 +29,6 @@ def gate_test(
     from edge.gate.conformance.verdicts import in_order
 
     rules = choose(all_rules(client_id), rule or ())
-    broker = broker_of(host, port, username, password_file, ca_file, cert_file, key_file)
     with played_daemon(broker, line, bin_name) as daemon:
         verdicts = certify(daemon, rules, tolerance, tell=lambda verdict: typer.echo(as_text(verdict)))
     typer.echo(summary(verdicts))
@@ -41,24 +37,19 @@ def gate_test(
     raise typer.Exit(not in_order(verdicts))
 
 
+@asks_broker
 def ask_line(
+    *,
     line: Annotated[str, typer.Argument(help="The line that is asked.")],
     command: Annotated[str, typer.Argument(metavar="COMMAND", help="pause, resume, reload or snapshot.")],
     why: Annotated[str, typer.Option(help="Who asks, and what for: for the line's log and status.")] = "",
     out: Annotated[Path | None, typer.Option(help="Where a snapshot is written.  [default: LINE.jpg]")] = None,
     wait: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the response.")] = 10.0,
-    host: Host = "127.0.0.1",
-    port: Port = 1883,
-    username: Username = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    broker: MqttConfig,
 ) -> None:
     """Ask a running line for something over MQTT, and print what it says."""
     from edge.wire.remote_client import ask
 
-    broker = broker_of(host, port, username, password_file, ca_file, cert_file, key_file)
     said = ask(broker, line, command, why=why, timeout_s=wait)
     if isinstance(said, bytes):
         path = out or Path(f"{line}.jpg")

@@ -39,13 +39,17 @@ def verify(
     *,
     key: Annotated[list[Path] | None, Option(help="Public key that must have signed it; repeatable, one does.")] = None,
     dataset: Annotated[Path | None, Option(help="Photos to repeat the gate on; best those of the export.")] = None,
+    folder_map: Annotated[
+        str, Option("--map", help="Folders of --dataset -> classes: a TOML file, or trashnet, kaggle12, paper4.")
+    ] = "",
     threads: Annotated[int, Option(min=1, help="Inference threads.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Prove BUNDLE on this machine: contents, signature, golden inputs, with --dataset the gate. Needs no Keras."""
+    from edge.photos.maps import open_map
     from export.verify import verify_bundle
 
-    verify_bundle(bundle, tuple(key or ()), dataset, threads, as_json=as_json)
+    verify_bundle(bundle, tuple(key or ()), dataset, threads, folder_map=open_map(folder_map), as_json=as_json)
 
 
 def inspect(bundle: BundleFile, as_json: Json = False) -> None:

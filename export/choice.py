@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.classifier import OnnxClassifier, Probabilities
+from edge.classifier import Probabilities
+from edge.engine.onnx_cpu import OnnxCpu
+from edge.engine.tuning import Tuning
 from edge.preprocess import Image, model_input
 from export.apart import apart
 from export.parity import PerPhoto
@@ -39,7 +41,7 @@ def best_recipe(plan: Plan, float_onnx: Path, folder: Path) -> tuple[Recipe, tup
     for missing in sorted(set(METHODS) - set(available_methods())):
         say(f"{missing} is not installed: auto goes on without it")
     pictures = held_out_pictures(plan)
-    reference = PerPhoto(OnnxClassifier(float_onnx.read_bytes(), "cpu", cores()))(pictures)
+    reference = PerPhoto(OnnxCpu(float_onnx.read_bytes(), Tuning(cores())))(pictures)
     trials = tuple(_try(plan, method, float_onnx, pictures, reference, folder) for method in available_methods())
     best = min(trials, key=lambda trial: (trial.mean_abs_dp, -trial.agreement))
     say(f"calibration: {best.method} is nearest to float32")
@@ -59,7 +61,7 @@ def _try(
     target = folder / f"trial-{method}.onnx"
     calibration = Calibration(plan.calibration, plan.run.record.size, folder)
     apart(folder, write_int8_onnx, float_onnx, Recipe(method, plan.making.reduce_range), calibration, target)
-    answers = PerPhoto(OnnxClassifier(target.read_bytes(), "cpu", cores()))(pictures)
+    answers = PerPhoto(OnnxCpu(target.read_bytes(), Tuning(cores())))(pictures)
     trial = Trial(
         method=method,
         mean_abs_dp=float(np.abs(answers - reference).mean()),

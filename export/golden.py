@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.classifier import Probabilities, tflite_runtime
+from edge.classifier import Probabilities
+from edge.engine.litert import tflite_runtime
 from edge.preprocess import Image
 from export.variants import Kind
 

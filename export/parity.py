@@ -7,7 +7,10 @@ from types import MappingProxyType
 import msgspec
 import numpy as np
 
-from edge.classifier import ENGINES, Classifier, Probabilities
+from edge.classifier import Classifier, Probabilities
+from edge.engine.litert import Litert
+from edge.engine.onnx_cpu import OnnxCpu
+from edge.engine.tuning import Tuning
 from edge.errors import UsageError
 from edge.photos.dataset import Photo
 from edge.preprocess import Image, model_input
@@ -107,7 +110,8 @@ def open_model(path: Path, form: str, threads: int) -> PerPhoto:
 
     Raises ProviderError where that engine is not installed.
     """
-    return PerPhoto(ENGINES[form](path.read_bytes(), "cpu", threads))
+    engine = {"onnx": OnnxCpu, "tflite": Litert}[form]
+    return PerPhoto(engine(path.read_bytes(), Tuning(threads)))
 
 
 def classify_all(classifiers: Mapping[str, Classifier], photos: Sequence[Photo], size: int) -> dict[str, Probabilities]:

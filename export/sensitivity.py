@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.classifier import OnnxClassifier, Probabilities
+from edge.classifier import Probabilities
+from edge.engine.onnx_cpu import OnnxCpu
+from edge.engine.tuning import Tuning
 from edge.preprocess import Image
 from export.onnx_float import before_weights
 from export.parity import PerPhoto
@@ -67,4 +69,4 @@ def layers(float_onnx: Path) -> list[str]:
 
 
 def _answers(model: Path, pictures: Image) -> Probabilities:
-    return PerPhoto(OnnxClassifier(model.read_bytes(), "cpu", cores()))(pictures)
+    return PerPhoto(OnnxCpu(model.read_bytes(), Tuning(cores())))(pictures)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.classifier import TFLITE, TfliteClassifier
+from edge.engine.litert import TFLITE, Litert
 from edge.errors import ProviderError, Refused, SortlineError
 from edge.photos.dataset import Photo
 from edge.preprocess import model_input
@@ -53,11 +53,11 @@ def check_old_runtime(model: Path, size: int) -> None:
         return
     content, inputs = model.read_bytes(), golden_inputs(size, 0)[:OLD_CHECKS]
     try:
-        old = PerPhoto(TfliteClassifier(content, "cpu", 1, runtimes=TFLITE[1:]))(inputs)
+        old = PerPhoto(Litert(content, runtimes=TFLITE[1:]))(inputs)
     except ProviderError as error:
         say(f"{model.name}: not for tflite-runtime: {error}")
         return
-    worst = float(np.abs(old - PerPhoto(TfliteClassifier(content, "cpu", 1))(inputs)).max())
+    worst = float(np.abs(old - PerPhoto(Litert(content))(inputs)).max())
     if not worst <= MOST_TOLERANCE:
         raise Refused(f"{model.name}: expected tflite-runtime to answer as LiteRT, found {worst:.3f} between them")
 

@@ -18,10 +18,13 @@ import numpy as np
 from edge.bundle.bundle import PARITY, Bundle, open_bundle
 from edge.bundle.manifest import Variant
 from edge.bundle.signature import read_public_key
-from edge.classifier import Classifier, Probabilities, open_classifier
+from edge.classifier import Classifier, Probabilities
 from edge.commands import print_json
+from edge.engine.engine import open_classifier
+from edge.engine.runtimes import runtime_of
 from edge.errors import BundleError, DatasetError, ProviderError, Refused, Unavailable
 from edge.photos.dataset import Dataset, open_dataset
+from edge.photos.folder_map import FolderMap
 from export.other_photos import compare_figures, print_compared
 from export.parity import Limits, Parity, PerPhoto, classify_all, compare
 from export.plan import by_content
@@ -59,8 +62,16 @@ class Trial:
     golden: tuple[Golden, ...]
 
 
-def verify_bundle(path: Path, keys: Sequence[Path], photos: Path | None, threads: int, *, as_json: bool) -> None:
-    """Print how the bundle at `path` does here.
+def verify_bundle(
+    path: Path,
+    keys: Sequence[Path],
+    photos: Path | None,
+    threads: int,
+    *,
+    folder_map: FolderMap | None = None,
+    as_json: bool,
+) -> None:
+    """Print how the bundle at `path` does here, on the `photos` whose folders `folder_map` turns into classes.
 
     Raises BundleError for damage or a missing signature, Unavailable when no variant runs here, and Refused when one
     that runs does not decide as it did.
@@ -73,7 +84,7 @@ def verify_bundle(path: Path, keys: Sequence[Path], photos: Path | None, threads
     failures = [f"{golden.file}: {golden.outcome}" for golden in trial.golden if golden.ran and not golden.passed]
     figures: dict[str, Any] = {"signed_by": str(bundle.signer) if bundle.signer else None, "golden": trial.golden}
     if photos is not None and trial.classifiers:
-        repeated = _repeat(bundle, trial, open_dataset(photos, bundle.manifest.labels))
+        repeated = _repeat(bundle, trial, open_dataset(photos, bundle.manifest.labels, folder_map))
         failures += repeated.pop("failures")
         figures |= repeated
     if as_json:
@@ -89,7 +100,7 @@ def _try_all(bundle: Bundle, threads: int) -> Trial:
     golden = []
     for variant in bundle.manifest.variants:
         try:
-            classifier = open_classifier(bundle, variant, variant.provider, threads)
+            classifier = open_classifier(bundle, variant, runtime_of(variant), threads)
         except ProviderError as error:
             golden.append(Golden(variant.file, f"skipped: {error}", passed=False, ran=False))
         except BundleError as error:

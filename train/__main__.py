@@ -12,9 +12,9 @@ from typer import Argument, Exit, Option
 
 from edge.commands import Json, command_line, print_json, run
 from edge.errors import Unavailable, UsageError
+from edge.photos.maps import open_map
 from train.costs import open_costs
 from train.device import import_backend, require_backend
-from train.maps import open_map
 from train.run_folder import check_free
 from train.selection import select
 from train.settings import Settings

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundle.bundle import open_bundle
-from edge.classifier import open_classifier
+from edge.engine.engine import open_classifier
+from edge.engine.runtimes import on_processor
 from edge.errors import DatasetError, RunError
 from edge.photos.dataset import Dataset, Photo, open_dataset
 from edge.photos.folder_map import FolderMap
@@ -89,7 +90,8 @@ def _open_bundle(path: Path) -> Judged:
     """The bundle's first variant, on the CPU."""
     bundle = open_bundle(path)
     threads = os.cpu_count() or 1
-    classifier = open_classifier(bundle, bundle.manifest.variants[0], "cpu", threads)
+    variant = bundle.manifest.variants[0]
+    classifier = open_classifier(bundle, variant, on_processor(variant), threads)
 
     def classify(images: Image) -> NDArray[np.float32]:
         # One by one, as the daemon does: the models of a bundle have a batch of one.

@@ -5,146 +5,123 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from edge.belt.matter import Mask
-from edge.preprocess import Box, Image, halved
 
-OUTSIDE_MM, INSIDE_MM = 25.0, 18.0
-"""The end is looked for so far on both sides of where the thing's coarse pixels end: a needle is too thin for these,
-and the sharp rim of a shadow is among them."""
-BESIDE_MM = 10.0
-"""And so far above and below, for a thin end may be slanted."""
-FINE_MM = 1.0
-"""Pixels are halved while they stay smaller than that: finer ones are not worth their time."""
-SURE = 14.0
-"""Grey levels (0-255) by which matter stands out: the belt's weave and grain reach half of it, its scratches more, so
-that one which meets an item makes it longer; a higher limit would lose needles, which are more common."""
-PLATEAU_MM = 2.5
-"""The end's own contrast is the greatest so near to it: a needle has less than the syringe that it is on, and the rim
-that is turned away from the lamp less than the rest; motion and optics blur a border over less than that."""
-HALF = 0.5
-"""Share of that contrast at which the end is: the middle of a blurred border."""
-SHADE_MM = 8.0
+OUTSIDE_MM, INSIDE_MM = 40.0, 18.0
+"""The end is looked for so far on both sides of where the thing's coarse pixels end: what is as dark as the belt, clear
+or thin is not among these, and the sharp rim of a shadow may be."""
+BRIGHT = 0.4
+"""Logarithm of the ratio to the belt from which on brightness is evidence; the belt's grain reaches a third of it."""
+COLOURED = 0.08
+"""Logarithm of the ratio between two colours, likewise: light leaves the belt's colour as it is."""
+TINT = 0.1
+"""And so does shadow, but for what other light falls into it: so much in a shadow that takes all light."""
+ENOUGH = 8
+"""Frames whose mean has so little noise. That of fewer has more, by the root of their share: it needs more colour."""
+FAINT = 0.5
+"""Share of that evidence that will do where a thing is thick: the far rim of clear glass has no more."""
+THIN = 0.7
+"""And where it is thin: the scratches of a belt, most of which are fainter, are as thin as a needle."""
+THICK_PX = 5
+"""What is nowhere so thick is thin."""
+PLATEAU_PX = 3
+"""A border is as plain as it gets within so many pixels: a needle never as plain as the syringe that it is on."""
+ONSET = 0.15
+"""Share of the border's evidence, or all that is needed, at which the end is. The middle of a blurred border would be
+at a half; but rims are darker than what they enclose, and most of all those that are turned away from the lamp."""
+ONSET_PX = 1.0
+"""So far outside of the middle of a blurred border is its onset."""
+SHADE_MM = 10.0
 """A shadow grows as deep as it gets over more than that: the rim of a thing is brighter than what is beside it."""
 DEEPEST = 0.4
 """No shadow is darker than this share of the belt: what is, is matter."""
-BLACK = 4.0
-"""Added to a divisor, in grey levels: the colour of what is near black would be all noise."""
+BLACK = 0.07
+"""Added to both sides of a ratio of colours: near black it would be all noise."""
 
 
-class Belt(NamedTuple):
-    """What a frame would show where nothing lies on the belt."""
+class Likeness(NamedTuple):
+    """A thing and the belt around it, along the belt from left to right."""
 
-    colour: Image
-    """(h, w, 3) uint8 RGB at working size."""
-    light: NDArray[np.float32]
-    """(h, w) factors on it."""
-
-    @property
-    def turned(self) -> "Belt":
-        """With its axes swapped."""
-        return Belt(self.colour.swapaxes(0, 1), self.light.T)
-
-
-class Strip(NamedTuple):
-    """A part of a frame, every plane of one size; the belt made grey, whatever its colour is."""
-
-    most: NDArray[np.float32]
-    """Each pixel's brightest colour."""
-    least: NDArray[np.float32]
-    """Its darkest one."""
-    level: NDArray[np.float32]
-    """The belt's."""
+    ratio: NDArray[np.float32]
+    """(h, w, 3) brightness of each colour as a share of what the empty belt would show."""
     core: Mask
-    """Where the mask shows things."""
+    """(h, w) where coarse pixels show the thing."""
+    mm_per_px: float
+    frames: int
+    """It is the mean of so many."""
 
     @property
-    def mirrored(self) -> "Strip":
+    def mirrored(self) -> "Likeness":
         """With its right end to the left."""
-        back = np.s_[:, ::-1]
-        return Strip(self.most[back], self.least[back], self.level[back], self.core[back])
+        return self._replace(ratio=self.ratio[:, ::-1], core=self.core[:, ::-1])
 
 
-def refined_ends(
-    frame: Image, belt: Belt, things: Mask, box: Box, shrink: int, mm_per_px: float
-) -> tuple[float, float]:
-    """Left and right end in pixels of `frame`, (H, W, 3) uint8 RGB, of the thing in `box` at working size.
-
-    `things` is the frame's mask, which is `shrink` times smaller. An end that cannot be told from belt or shadow stays
-    where the box has it. For things that move up or down, hand in everything with its axes swapped.
-    """
-    fine = min(shrink, 2 ** max(0, math.floor(math.log2(FINE_MM / mm_per_px))))
-    finer, mm = shrink // fine, mm_per_px * shrink
-    rows = _around(box.top, BESIDE_MM, box.bottom, BESIDE_MM, mm, things.shape[0])
-    lefts = _around(box.left, OUTSIDE_MM, box.left, INSIDE_MM, mm, box.right)
-    rights = _around(box.right, INSIDE_MM, box.right, OUTSIDE_MM, mm, things.shape[1])
-    ends = [float(box.left * shrink), float(box.right * shrink)]
-    left = _end(_strip(frame, belt, things, (rows, lefts), shrink, finer), mm_per_px * fine)
-    if left is not None:
-        ends[0] = lefts.start * shrink + left * fine
-    right = _end(_strip(frame, belt, things, (rows, rights), shrink, finer).mirrored, mm_per_px * fine)
-    if right is not None:
-        ends[1] = rights.stop * shrink - right * fine
-    return (ends[0], ends[1]) if ends[0] < ends[1] else (float(box.left * shrink), float(box.right * shrink))
-
-
-def _around(first: int, before_mm: float, last: int, behind_mm: float, mm: float, size: int) -> slice:
-    return slice(max(0, first - round(before_mm / mm)), min(size, last + round(behind_mm / mm)))
-
-
-def _strip(frame: Image, belt: Belt, things: Mask, there: tuple[slice, slice], shrink: int, finer: int) -> Strip:
-    """A part of the frame, given at working size, `finer` than that."""
-    rows, columns = (slice(part.start * shrink, part.stop * shrink) for part in there)
-    high, wide = (finer * (part.stop - part.start) for part in there)
-    seen = halved(frame[rows, columns], (shrink // finer).bit_length() - 1)
-    empty = belt.colour[there] * belt.light[there][:, :, None] + np.float32(1)
-    grey = empty.mean(axis=2, keepdims=True)
-    factors = cv2.resize(grey / empty, (wide, high), interpolation=cv2.INTER_LINEAR)
-    level = cv2.resize(grey[:, :, 0].astype(np.float32), (wide, high), interpolation=cv2.INTER_LINEAR)
-    red, green, blue = cv2.split(cv2.multiply(cv2.blur(seen, (1, 3)), factors, dtype=cv2.CV_32F))
-    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    core = cv2.resize(things[there], (wide, high), interpolation=cv2.INTER_NEAREST)
-    return Strip(
-        np.asarray(most, np.float32),
-        np.asarray(least, np.float32),
-        np.asarray(level, np.float32),
-        np.asarray(core, np.uint8),
-    )
-
-
-def _end(strip: Strip, mm_per_px: float) -> float | None:
-    """How far from a strip's left edge begins what lies to its right, in pixels; None: it does not show."""
-    evidence = _evidence(strip, mm_per_px)
-    count, labels = cv2.connectedComponents((evidence > SURE).astype(np.uint8))
-    own = np.zeros(count, bool)
-    own[labels[strip.core > 0]] = True
-    own[0] = False
-    body = own[labels]
-    columns = body.any(axis=0)
-    first = int(np.argmax(columns))
-    if first == 0:  # there is nothing, or there is no belt beyond it
+def ends_of(thing: Likeness) -> tuple[float, float] | None:
+    """Left and right end in pixels; None: not both can be told from belt and shadow."""
+    columns = np.flatnonzero(thing.core.any(axis=0))
+    if not columns.size:
         return None
-    plateau = max(2, round(PLATEAU_MM / mm_per_px))
-    profile = np.where(body[:, first:], evidence[:, first:], 0)[:, :plateau].max(axis=0)
-    outer = float(np.where(body[:, first], evidence[:, first - 1], 0).max())
-    return first + 0.5 + _crossing(np.append(outer, profile)) - 1
+    inside, width = round(INSIDE_MM / thing.mm_per_px), thing.core.shape[1]
+    left = _end(_first(thing, int(columns[0]) + inside))
+    right = _end(_first(thing.mirrored, width - 1 - int(columns[-1]) + inside))
+    return None if left is None or right is None or left >= width - right else (left, width - right)
 
 
-def _evidence(strip: Strip, mm_per_px: float) -> NDArray[np.float32]:
-    """By how many grey levels each pixel is too bright, too colourful or too dark for belt, in whatever shadow."""
-    most, least, level, _ = strip
-    width = max(3, round(SHADE_MM / mm_per_px))
-    shade = cv2.erode(cv2.blur(most, (1, 5)), np.ones((1, width), np.uint8), anchor=(width - 1, 0))
-    darkest = level * np.float32(DEEPEST)
-    bright = most - np.minimum(level, np.maximum(shade, darkest))
-    colourful = cv2.blur(most - least, (3, 3)) * level / (most + np.float32(BLACK))
-    return np.asarray(np.maximum(np.maximum(bright, colourful), darkest - most), np.float32)
+def _first(thing: Likeness, columns: int) -> Likeness:
+    return thing._replace(ratio=thing.ratio[:, :columns], core=thing.core[:, :columns])
+
+
+def _end(strip: Likeness) -> float | None:
+    """How far from a strip's left edge begins what lies to its right, in pixels; None: it does not show."""
+    evidence = _evidence(strip)
+    body = _connected(evidence, strip.core)
+    first = int(np.argmax(body.any(axis=0)))
+    if first < 2:  # there is nothing, or there is no belt beyond it
+        return None
+    rows = np.flatnonzero(body[:, first : first + 2].any(axis=1))
+    tip = evidence[max(0, rows[0] - 1) : rows[-1] + 2, first - 2 : first + PLATEAU_PX]
+    return first - 1.5 + _crossing(tip.max(axis=0)) + ONSET_PX
+
+
+def _evidence(strip: Likeness) -> NDArray[np.float32]:
+    """How plainly each pixel is too bright, too colourful or too dark for belt in whatever shadow; 1 is enough."""
+    red, green, blue = cv2.split(cv2.blur(np.ascontiguousarray(strip.ratio), (1, 3)))
+    most, least = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    width = max(3, round(SHADE_MM / strip.mm_per_px))
+    shade = np.clip(_least_outwards(most, width), DEEPEST, 1)
+    bright, dark = _log_ratio(most, shade) / BRIGHT, _log_ratio(DEEPEST, most) / BRIGHT
+    colour = _log_ratio(most + BLACK, least + BLACK)
+    tint = np.minimum(_least_outwards(colour, width), TINT)
+    coloured = (colour - tint) / (COLOURED * max(1.0, math.sqrt(ENOUGH / strip.frames)))
+    return np.asarray(np.maximum(np.maximum(bright, dark), coloured), np.float32)
+
+
+def _least_outwards(plane: MatLike, width: int) -> MatLike:
+    """The least value of each pixel and so many in all to the left of it."""
+    return cv2.erode(cv2.blur(plane, (1, 5)), np.ones((1, width), np.uint8), anchor=(width - 1, 0))
+
+
+def _log_ratio(one: MatLike | float, other: MatLike) -> MatLike:
+    return cv2.log(np.maximum(one, BLACK / 4) / np.maximum(other, BLACK / 4))
+
+
+def _connected(evidence: NDArray[np.float32], core: Mask) -> NDArray[np.bool_]:
+    """The evident pixels that are connected with the core, less what is as thin and faint as a scratch."""
+    faint = (evidence > FAINT).astype(np.uint8)
+    thick = cv2.morphologyEx(faint, cv2.MORPH_OPEN, np.ones((THICK_PX, THICK_PX), np.uint8))
+    count, labels = cv2.connectedComponents(np.where(evidence > THIN, np.uint8(1), thick))
+    own = np.zeros(count, bool)
+    own[labels[core > 0]] = True
+    own[0] = False
+    return np.asarray(own[labels])
 
 
 def _crossing(profile: NDArray[np.float32]) -> float:
-    """Where, between its elements, a profile first comes to a share of its greatest value."""
-    limit = HALF * float(profile.max())
+    """Where, between its elements, a profile first comes to its onset."""
+    limit = min(1.0, ONSET * float(profile.max()))
     after = max(1, int(np.argmax(profile >= limit)))
     outer, inner = float(profile[after - 1]), float(profile[after])
     return after - (inner - limit) / max(inner - outer, 1e-3) if outer < limit else after - 1.0

@@ -1,13 +1,15 @@
 """Outlines: from the pixels that show matter to separate things, without the seams of the belt."""
 
+from itertools import combinations
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from cv2.typing import MatLike
-from numpy.typing import NDArray
 
+from edge.belt.dents import several
 from edge.belt.matter import Mask, Matter
+from edge.belt.pieces import Hull, both, hull_of, in_line, length_of, longest_of, parts_of
 from edge.preprocess import Box
 
 BRIDGE_MM = 12.0
@@ -20,26 +22,17 @@ SLIVER = 0.2
 """What is narrower than this share of the least item is a scratch."""
 SCRATCH_PX = 3.0
 """What is nowhere farther than that from its border, in working pixels, and is not plainly there, is a scratch."""
+CRUMB = 0.75
+"""What has no part as long as this share of the least item is a few crumbs."""
 NESTED = 0.5
 """A part whose box lies by this share in another's belongs to it: a ring and what lies in it are one thing."""
-NECKS = (0.1, 0.14, 0.2, 0.28, 0.4, 0.56)
-"""Two bodies are told apart where they are connected by less than one of these shares of the thickest place.
-
-With the next three, on rendered items that they were not chosen on: 56 of 80 in touching pairs are told, by their shape
-or by `belt.max_item_mm`; 4 of 150 single items are taken for pairs."""
-NARROW = 2.5
-"""The smaller body must be so many times as thick as the neck."""
-SHORT = 0.75
-"""And the neck, as a share of the smaller body's half thickness, no longer: where things touch it is short, between the
-ends of a bone or of a toothbrush it is long."""
-BODY = 0.36
-"""A body that touches another is at least half as thick as this share of the least item."""
 
 
 class Outline(NamedTuple):
     """A thing at working size."""
 
     box: Box
+    hull: Hull
     several: bool
     """Its shape is that of several things which touch."""
 
@@ -47,12 +40,13 @@ class Outline(NamedTuple):
 class Outlines:
     """Finds things in masks of one size."""
 
-    def __init__(self, work_mm: float, min_item_mm: float, *, level: bool) -> None:
+    def __init__(self, work_mm: float, min_item_mm: float, max_item_mm: float, *, level: bool) -> None:
         """`work_mm`: size of a working pixel; `level`: the belt runs along the picture's rows."""
         self._level = level
+        self._work_mm, self._max_item_mm = work_mm, max_item_mm
         self._min_area = (min_item_mm / work_mm) ** 2 / 2
+        self._min_length = min_item_mm / work_mm
         self._min_side = min_item_mm / work_mm * SLIVER
-        self._min_depth = min_item_mm / work_mm * BODY
         side = max(3, round(BRIDGE_MM / work_mm)) | 1
         self._bridge = np.ones((side, side), np.uint8)
         side = round(SEAM_MM / work_mm)
@@ -70,13 +64,22 @@ class Outlines:
             left, top, width, height = stats[label, :4].tolist()
             there = np.s_[top : top + height, left : left + width]
             body = (labels[there] == label).astype(np.uint8)
-            x, y, wide, high = cv2.boundingRect(body & matter.things[there])
-            depth = _depth(_filled(matter.linked[there] * body))
-            scratch = depth.max() <= SCRATCH_PX and not (matter.plain[there] & body).any()
-            if wide * high >= self._min_area and min(wide, high) >= self._min_side and not scratch:
+            shown = body & matter.things[there]
+            x, y, wide, high = cv2.boundingRect(shown)
+            parts = parts_of(shown)
+            plain = (matter.plain[there] & body).any() or _depth(matter.linked[there] * body) > SCRATCH_PX
+            if plain and min(wide, high) >= self._min_side and longest_of(parts) >= CRUMB * self._min_length:
                 box = Box(left + x, top + y, left + x + wide, top + y + high)
-                found.append(Outline(box, self._several(depth)))
-        return _nested_joined(found)
+                found.append(Outline(box, hull_of(parts, left, top), several(body, self._work_mm, self._max_item_mm)))
+        joined = self._pieces_joined(_nested_joined(found))
+        return [outline for outline in joined if length_of(outline.hull) >= self._min_length]
+
+    def _pieces_joined(self, found: list[Outline]) -> list[Outline]:
+        for one, other in combinations(found, 2):
+            if in_line(one.hull, other.hull, self._work_mm, self._max_item_mm):
+                others = [outline for outline in found if outline is not one and outline is not other]
+                return self._pieces_joined([_joined(one, other), *others])
+        return found
 
     def _without_seams(self, filled: Mask, differs: Mask) -> Mask:
         """Take off what is short along the belt where something short spans the belt; longer things stay."""
@@ -94,27 +97,11 @@ class Outlines:
         """What of it is shorter along the belt than a seam may be."""
         return cv2.subtract(mask, cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._seam))
 
-    def _several(self, depth: NDArray[np.float32]) -> bool:
-        """Whether it is two bodies, at one depth or another."""
-        return any(self._necked(depth, share * float(depth.max())) for share in NECKS)
 
-    def _necked(self, depth: NDArray[np.float32], level: float) -> bool:
-        """Whether what lies deeper than `level` is two bodies, and what connects them is a neck and no shaft."""
-        count, cores = cv2.connectedComponents((depth > level).astype(np.uint8))
-        if count < 3:  # one body, and what lies outside of it
-            return False
-        deepest = [float(depth[cores == core].max()) for core in range(1, count)]
-        first, second = np.argsort(deepest)[:-3:-1].tolist()
-        if deepest[second] < max(self._min_depth, NARROW * level):
-            return False
-        away = cv2.distanceTransform((cores != first + 1).astype(np.uint8), cv2.DIST_L2, 3)
-        return bool(np.asarray(away)[cores == second + 1].min() <= SHORT * deepest[second])
-
-
-def _depth(body: Mask) -> NDArray[np.float32]:
-    """How far inside of a body each of its pixels lies."""
-    framed = cv2.copyMakeBorder(body, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    return np.asarray(cv2.distanceTransform(framed, cv2.DIST_L2, 3), np.float32)
+def _depth(body: Mask) -> float:
+    """How far inside of a body its innermost pixel lies."""
+    framed = cv2.copyMakeBorder(_filled(body), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return float(np.max(cv2.distanceTransform(framed, cv2.DIST_L2, 3)))
 
 
 def _filled(mask: MatLike) -> Mask:
@@ -131,10 +118,13 @@ def _nested_joined(found: list[Outline]) -> list[Outline]:
         if host is None:
             joined.append(outline)
         else:
-            one, other = joined[host].box, outline.box
-            box = Box(*map(min, one[:2], other[:2]), *map(max, one[2:], other[2:]))
-            joined[host] = Outline(box, joined[host].several)
+            joined[host] = _joined(joined[host], outline)._replace(several=joined[host].several)
     return joined
+
+
+def _joined(one: Outline, other: Outline) -> Outline:
+    box = Box(*map(min, one.box[:2], other.box[:2]), *map(max, one.box[2:], other.box[2:]))
+    return Outline(box, both(one.hull, other.hull), one.several or other.several)
 
 
 def _area(box: Box) -> int:

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.belt.ends import Belt, refined_ends
 from edge.belt.geometry import Edges, Geometry
 from edge.belt.light import Gains, Light
-from edge.belt.matter import Mask, expected_of, matter_in
+from edge.belt.matter import Mask, Matter, expected_of, matter_in
 from edge.belt.outline import Outline, Outlines
+from edge.belt.portraits import Portraits, Shot
 from edge.belt.reference import TEACH_FRAMES, Reference, learnt_from, load_reference
 from edge.config import BeltConfig
 from edge.preprocess import Box, Image, halved
@@ -31,14 +31,17 @@ STEP_MM = 0.5
 """A belt that moved less between two frames stands: nothing is learnt from it."""
 STUCK_VIEWS = 4.0
 """What stays at its place while so many views' lengths of belt pass under it is no item: dirt on the lens."""
+STUCK_STEP = 0.25
+"""And is seen there at least after each such share of a view: a camera that was away for long has seen nothing."""
 CELL = 8
 """Side, in working pixels, of the squares for which that is counted."""
 LIT = (0.4, 2.5)
 """A frame that is darker or brighter than the reference by these factors shows no belt."""
 BLOCKED_SHARE = 0.75
 """Nor does one of which things cover so much."""
-
-
+FINE_MM = 1.0
+"""For the ends of things, frames are halved while their pixels stay no larger than that: finer ones cost more than they
+tell."""
 PASSED_MM = 20.0
 """What is so far beyond the line, and what the view cuts, is not measured finer: its centre is known, or not yet."""
 
@@ -64,7 +67,14 @@ class Presence:
         self._mm_per_px, self._level, self._view_mm = config.mm_per_px, geometry.level, geometry.view_mm
         self._halvings = halvings(config, width, height)
         self._shrink = 2**self._halvings
-        self._outlines = Outlines(config.mm_per_px * self._shrink, config.min_item_mm, level=geometry.level)
+        self._outlines = Outlines(
+            config.mm_per_px * self._shrink, config.min_item_mm, config.max_item_mm, level=geometry.level
+        )
+        halve = math.floor(math.log2(FINE_MM / config.mm_per_px))
+        self._halvings_fine = max(0, min(self._halvings, halve))
+        finer = 2 ** (self._halvings - self._halvings_fine)
+        self._portraits = Portraits(config.mm_per_px * self._shrink / finer, finer, level=geometry.level)
+        self._carried_mm = 0.0
         self._margin = round(MARGIN_MM / config.mm_per_px / self._shrink)
         self._size = (height >> self._halvings, width >> self._halvings)
         self._taught: list[Image] = []
@@ -88,7 +98,9 @@ class Presence:
 
         `moved_mm`: how far the belt moved since the last frame.
         """
-        small = halved(region, self._halvings)
+        self._carried_mm += moved_mm
+        fine = halved(region, self._halvings_fine)
+        small = halved(fine, self._halvings - self._halvings_fine)
         if self._belt is None:
             self._teach(small)
             return []
@@ -100,8 +112,7 @@ class Presence:
         self.blocked = not lit or covered > BLOCKED_SHARE * matter.things.size
         if abs(moved_mm) >= STEP_MM:
             self._learn(small, [o.box for o in outlines] if lit else [Box(0, 0, *self._size[::-1])], abs(moved_mm))
-        belt = Belt(self._reference.colour, np.broadcast_to(gains[:, None], self._size))
-        return [] if self.blocked else [self._spot(region, belt, matter.things, outline) for outline in outlines]
+        return [] if self.blocked else self._spots(fine, gains, matter, outlines)
 
     def _teach(self, small: Image) -> None:
         self._taught.append(small)
@@ -125,7 +136,8 @@ class Presence:
         assert self._belt is not None
         cv2.accumulateWeighted(small, self._belt, FOLLOW, _outside(things, self._size, self._margin))
         bare = cv2.resize(_outside(things, self._size, 0), self._stuck_mm.shape[::-1], interpolation=cv2.INTER_AREA)
-        self._stuck_mm = np.where(bare > 0, 0, self._stuck_mm + moved_mm).astype(np.float32)
+        passed_mm = self._stuck_mm + min(moved_mm, STUCK_STEP * self._view_mm)
+        self._stuck_mm = np.where(bare > 0, 0, passed_mm).astype(np.float32)
         stuck = (self._stuck_mm > STUCK_VIEWS * self._view_mm).astype(np.uint8)
         if stuck.any():
             stuck = np.asarray(cv2.dilate(stuck, np.ones((3, 3), np.uint8)), np.uint8)  # its rim lies in half-bare ones
@@ -136,18 +148,29 @@ class Presence:
         if self._learnt % EXPECT_EVERY == 0:
             self._expect()
 
-    def _spot(self, region: Image, belt: Belt, things: Mask, outline: Outline) -> Spot:
-        box, shrink = outline.box, self._shrink
-        edges = (box.left * shrink, box.top * shrink, box.right * shrink, box.bottom * shrink)
-        thing = self._geometry.thing(edges, 0.0)
-        if not thing.whole or (thing.front_mm + thing.rear_mm) / 2 < -PASSED_MM:
-            return Spot(edges, outline.several)
-        if self._level:
-            left, right = refined_ends(region, belt, things, box, shrink, self._mm_per_px)
-            return Spot((left, box.top * shrink, right, box.bottom * shrink), outline.several)
-        turned = Box(box.top, box.left, box.bottom, box.right)
-        top, bottom = refined_ends(region.swapaxes(0, 1), belt.turned, things.T, turned, shrink, self._mm_per_px)
-        return Spot((box.left * shrink, top, box.right * shrink, bottom), outline.several)
+    def _spots(self, fine: Image, gains: Gains, matter: Matter, outlines: list[Outline]) -> list[Spot]:
+        """The things with their ends along the belt finer than the working size, where these can be told."""
+        boxes = [outline.box for outline in outlines if self._counts(outline.box)]
+        ends: dict[Box, tuple[float, float] | None] = {}
+        if boxes:
+            lit = cv2.split(_times(self._reference.colour, gains))
+            coarse = np.asarray(cv2.merge([*lit, matter.things]), np.uint8)
+            forward = 1 if self._geometry.direction in {"right", "down"} else -1
+            travel_px = forward * self._carried_mm / self._portraits.mm_per_px
+            ends = dict(zip(boxes, self._portraits.ends(Shot(fine, coarse, travel_px), boxes), strict=True))
+        return [Spot(self._edges(outline.box, ends.get(outline.box)), outline.several) for outline in outlines]
+
+    def _counts(self, box: Box) -> bool:
+        """Whether its centre is still to be measured."""
+        thing = self._geometry.thing(self._edges(box, None), 0.0)
+        return thing.whole and (thing.front_mm + thing.rear_mm) / 2 >= -PASSED_MM
+
+    def _edges(self, box: Box, ends: tuple[float, float] | None) -> Edges:
+        left, top, right, bottom = (float(side * self._shrink) for side in box)
+        if ends is None:
+            return left, top, right, bottom
+        first, last = (end * 2**self._halvings_fine for end in ends)
+        return (first, top, last, bottom) if self._level else (left, first, right, last)
 
 
 def halvings(config: BeltConfig, width: int, height: int) -> int:
@@ -159,9 +182,14 @@ def halvings(config: BeltConfig, width: int, height: int) -> int:
 
 def _in_light(small: Image, gains: Gains) -> Image:
     """The frame as it would look in the light of the reference."""
-    height, width = small.shape[:2]
-    factors = np.repeat(1 / gains[:, None], width * 3, axis=1)
-    return np.asarray(cv2.multiply(small.reshape(height, -1), factors, dtype=cv2.CV_8U), np.uint8).reshape(small.shape)
+    return _times(small, np.asarray(1 / gains, np.float32))
+
+
+def _times(picture: Image, factors: Gains) -> Image:
+    """Each row by its factor."""
+    height, width = picture.shape[:2]
+    wide = np.repeat(factors[:, None], width * 3, axis=1)
+    return np.asarray(cv2.multiply(picture.reshape(height, -1), wide, dtype=cv2.CV_8U), np.uint8).reshape(picture.shape)
 
 
 def _outside(boxes: list[Box], size: tuple[int, int], margin: int) -> Mask:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import reduce
-from statistics import median
+from functools import cached_property, reduce
+from statistics import fmean, median
 
 from edge.belt.geometry import Thing
 from edge.belt.matching import Match, matched
@@ -16,6 +16,8 @@ COAST_S = 0.5
 """What is not seen for so long and is no item yet is forgotten."""
 KEPT = 15
 """Sightings that an estimate is the median of: old ones know less where the belt's speed is not exactly as told."""
+NEWEST = 5
+"""And its ends of so many: each of these is from a portrait, which holds what the frames before showed."""
 ESTABLISHED = 4
 """An item that was seen whole and by itself in so many frames is one, whatever it is seen together with later."""
 
@@ -48,15 +50,15 @@ class Track:
         """Surely one item of its own."""
         return self.alone >= ESTABLISHED
 
-    @property
+    @cached_property
     def extent(self) -> Thing:
         """Where it lies on the belt: the median of what was seen whole, or as much of it as was seen."""
         if not self.whole:
             return self.thing
         return replace(
             self.whole[-1],
-            front_mm=median(thing.front_mm for thing in self.whole),
-            rear_mm=median(thing.rear_mm for thing in self.whole),
+            front_mm=median(thing.front_mm for thing in self.whole[-NEWEST:]),
+            rear_mm=median(thing.rear_mm for thing in self.whole[-NEWEST:]),
             left_mm=median(thing.left_mm for thing in self.whole),
             right_mm=median(thing.right_mm for thing in self.whole),
         )
@@ -187,8 +189,8 @@ def _alone(track: Track, thing: Thing, position_mm: float, now_ns: int) -> Track
 def _rides(track: Track, position_mm: float) -> bool:
     """Whether it was seen to move with the belt."""
     moved_mm = abs(position_mm - track.first_at_mm)
-    drift_mm = min(_comparable(track.first, track.thing), default=moved_mm)
-    return moved_mm >= CONFIRM_MM and drift_mm <= CONFIRM_DRIFT * moved_mm
+    drifts_mm = _comparable(track.first, track.thing)
+    return moved_mm >= CONFIRM_MM and bool(drifts_mm) and fmean(drifts_mm) <= CONFIRM_DRIFT * moved_mm
 
 
 def _comparable(one: Thing, other: Thing) -> list[float]:

@@ -1,4 +1,4 @@
-"""What a gate knows of the daemon's clock and of the belt, from heartbeats alone: no clocks are synchronised.
+"""What a gate knows of the daemon's clock and of the belt, from its messages alone: no clocks are synchronised.
 
 Pure, like the rules that use it.
 """
@@ -34,7 +34,7 @@ class DaemonClock:
 
     def __init__(self) -> None:
         self._offset_ms = math.inf
-        self._heard_ms = 0.0
+        self._known_ms = 0.0
         self._belt: Belt | None = None
         self._newest_t_ms = -math.inf
 
@@ -45,20 +45,26 @@ class DaemonClock:
 
     def hear(self, beat: Heartbeat, now_ms: float) -> float:
         """Learn from a heartbeat that arrived now; returns when it was sent, on the own clock, at the latest now."""
-        drifted_ms = self._offset_ms + (now_ms - self._heard_ms) * DRIFT
-        self._offset_ms, self._heard_ms = min(now_ms - beat.t_ms, drifted_ms), now_ms
+        self._offset_ms, self._known_ms = self._offset_ms + (now_ms - self._known_ms) * DRIFT, now_ms
+        self.learn(beat.t_ms, now_ms)
         if beat.t_ms > self._newest_t_ms:
             self._newest_t_ms = beat.t_ms
             if self._belt or beat.belt_mm or beat.speed_mm_s:
                 self._belt = Belt(beat.t_ms, beat.belt_mm, beat.speed_mm_s)
         return beat.t_ms + self._offset_ms
 
-    def window(self, decision: BinDecision, received_ms: float) -> Window:
-        """When the item is at the gate: by the belt where it is known, else by the decision's times."""
-        if (offset_ms := self.offset_ms) is None:
-            return Window(received_ms + decision.act_in_ms, received_ms + decision.valid_ms)
+    def learn(self, t_ms: float, now_ms: float) -> None:
+        """Something arrived now that was sent at `t_ms`, so the offset is no larger than that."""
+        if now_ms - t_ms <= self._offset_ms:
+            self._offset_ms, self._known_ms = now_ms - t_ms, now_ms
+
+    def window(self, decision: BinDecision) -> Window:
+        """When the item is at the gate: by the belt where it is known, else by the decision's times.
+
+        Something was learnt before, at the least from this decision: then its times count from its arrival.
+        """
         if self._belt is None or decision.reach_mm <= 0:
-            return Window(decision.act_t_ms + offset_ms, decision.t_ms + decision.valid_ms + offset_ms)
+            return Window(decision.act_t_ms + self._offset_ms, decision.t_ms + decision.valid_ms + self._offset_ms)
         end_mm = decision.act_mm + decision.reach_mm
         if self._belt.speed_mm_s <= 0:
             return Window(math.inf, math.inf if end_mm > self._belt.mm else -math.inf)
@@ -66,5 +72,4 @@ class DaemonClock:
         return Window(self._when_ms(self._belt, decision.act_mm) - dead_ms, self._when_ms(self._belt, end_mm) - dead_ms)
 
     def _when_ms(self, belt: Belt, mm: float) -> float:
-        assert self.offset_ms is not None
-        return belt.t_ms + (mm - belt.mm) / belt.speed_mm_s * 1000 + self.offset_ms
+        return belt.t_ms + (mm - belt.mm) / belt.speed_mm_s * 1000 + self._offset_ms

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from edge.commands import stop_on_signals
-from edge.wire.broker_options import CaFile, CertFile, Host, KeyFile, PasswordFile, Port, Username, broker_of
+from edge.config import MqttConfig
+from edge.wire.broker_options import asks_broker
 
 DRIVERS = (
     "What moves: print (nothing), gpio:PIN[,full=PIN][,jam=PIN][,reset=PIN][,active=low] or "
@@ -16,7 +17,9 @@ JOURNAL = "File of this gate's own, in which each movement is noted before it be
 LATCH = "So many losses of the daemon within a minute latch the gate, until its reset input or a restart; 0: never."
 
 
+@asks_broker
 def gate(
+    *,
     line: Annotated[str, typer.Option(help="Line whose decisions to follow.")],
     bin_name: Annotated[str, typer.Option("--bin", help="Bin that this gate moves items into.")],
     name: Annotated[str | None, typer.Option(help="Name of the gate, unique on its line.  [default: the bin]")] = None,
@@ -24,13 +27,7 @@ def gate(
     hold_ms: Annotated[float, typer.Option(min=1, help="How long a movement holds the gate open.")] = 200,
     journal: Annotated[Path | None, typer.Option(help=JOURNAL)] = None,
     latch_after: Annotated[int, typer.Option(min=0, help=LATCH)] = 5,
-    host: Host = "127.0.0.1",
-    port: Port = 1883,
-    username: Username = None,
-    password_file: PasswordFile = None,
-    ca_file: CaFile = None,
-    cert_file: CertFile = None,
-    key_file: KeyFile = None,
+    broker: MqttConfig,
 ) -> None:
     """Follow a line's decisions for one bin, move a gate, and answer; one line per event."""
     from contextlib import ExitStack
@@ -41,7 +38,6 @@ def gate(
     from edge.gate.rules import Gate
 
     require_journal(driver, journal)
-    broker = broker_of(host, port, username, password_file, ca_file, cert_file, key_file)
     rules = Gate(line, bin_name, name or bin_name, latch_after=latch_after)
     with Journal(journal) as notes, ExitStack() as leaving:
         drive = open_driver(driver)

@@ -145,5 +145,6 @@ class Service:
         if self._rules.alive:
             if self._missed or self._heard_ms < self._returned_ms <= at_ms:
                 outbox.repeat(self._heard_ms - SURE_MS)
+            outbox.confirm(at_ms - SURE_MS)
             self._heard_ms, self._missed = at_ms, False
         return answers

@@ -1,8 +1,8 @@
 """What a gate must still know after a crash or a power cut: a small file in which every movement is announced first."""
 
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -48,29 +48,20 @@ class Journal:
         return list(self._db.execute("SELECT boot, seq FROM answers ORDER BY id"))
 
     def unsent(self) -> list[Answer]:
-        """Answers that were not sent, oldest first: what the gate did before it ended."""
+        """Answers that a daemon may not have, oldest first: what the gate did before it ended."""
         found = self._db.execute("SELECT answer FROM answers WHERE NOT sent ORDER BY id")
         return [msgspec.json.decode(text, type=Answer) for (text,) in found]
 
     def note(self, answers: Iterable[Answer], *, durably: bool) -> None:
         """From here on these are true."""
-        self._db.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
-        with closing(self._db.cursor()) as cursor:
-            cursor.execute("BEGIN")
-            try:
-                cursor.executemany(NOTE, ((a.boot, a.seq, encode(a).decode()) for a in answers))
-                cursor.execute("DELETE FROM answers WHERE id <= last_insert_rowid() - ?", (REMEMBERED,))
-                cursor.execute("COMMIT")
-            except sqlite3.Error:
-                self._db.rollback()
-                raise
+        with self._change(durably=durably) as cursor:
+            cursor.executemany(NOTE, _keys(answers))
+            cursor.execute("DELETE FROM answers WHERE id <= last_insert_rowid() - ?", (REMEMBERED,))
 
-    def mark_sent(self, answer: Answer) -> None:
-        """It was written to the broker's socket. A `duplicate` says nothing of the movement, which may still wait."""
-        self._db.execute(
-            "UPDATE answers SET sent = 1 WHERE boot = ? AND seq = ? AND answer = ?",
-            (answer.boot, str(answer.seq), encode(answer).decode()),
-        )
+    def mark_sent(self, answers: Iterable[Answer]) -> None:
+        """The daemon has these. A `duplicate` says nothing of the movement, which may still wait."""
+        with self._change(durably=False) as cursor:
+            cursor.executemany("UPDATE answers SET sent = 1 WHERE boot = ? AND seq = ? AND answer = ?", _keys(answers))
 
     def __enter__(self) -> Self:
         """Open since it was made."""
@@ -79,3 +70,21 @@ class Journal:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Close the file."""
         self._db.close()
+
+    @contextmanager
+    def _change(self, *, durably: bool) -> Iterator[sqlite3.Cursor]:
+        """All of it or nothing."""
+        self._db.execute(f"PRAGMA synchronous = {'FULL' if durably else 'NORMAL'}")
+        with closing(self._db.cursor()) as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+                cursor.execute("COMMIT")
+            except sqlite3.Error:
+                self._db.rollback()
+                raise
+
+
+def _keys(answers: Iterable[Answer]) -> Iterator[tuple[str, str, str]]:
+    """`seq` as text, in which a strange one may be of any size."""
+    return ((answer.boot, str(answer.seq), encode(answer).decode()) for answer in answers)

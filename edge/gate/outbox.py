@@ -11,11 +11,14 @@ from edge.wire.mqtt import Connection, monotonic_ms
 
 WAITING = 1000
 """Answers that may wait; the oldest goes first, and its decision stays unanswered."""
-FINAL = ("fired", "expired", "unknown")
 
 
 class Outbox:
-    """Sends in order. What a daemon may have missed is sent once more, word for word; its ledger keeps the first."""
+    """Sends in order. What a daemon may have missed is sent once more, word for word; its ledger keeps the first.
+
+    Neither a socket that takes an answer nor a broker's acknowledgement says that the daemon has it: a broker that is
+    killed forgets both. `confirm` does.
+    """
 
     def __init__(self, connection: Connection, journal: Journal, say: Callable[[str], None]) -> None:
         self._connection, self._journal, self._say = connection, journal, say
@@ -38,11 +41,18 @@ class Outbox:
                 return
             self._waiting.popleft()
             self._sent.append((monotonic_ms(), answer))
-            with contextlib.suppress(sqlite3.Error):  # at worst it is sent once more after a restart
-                self._journal.mark_sent(answer)
+
+    def confirm(self, before_ms: float) -> None:
+        """The daemon has what was sent before then."""
+        known = []
+        while self._sent and self._sent[0][0] < before_ms:
+            known.append(self._sent.popleft()[1])
+        if known:
+            with contextlib.suppress(sqlite3.Error):  # at worst they are sent once more after a restart
+                self._journal.mark_sent(known)
 
     def repeat(self, since_ms: float) -> None:
         """The daemon is back after a silence: what was sent since then may have met nobody."""
-        again = [answer for sent_ms, answer in self._sent if sent_ms >= since_ms and answer.outcome in FINAL]
+        self.confirm(since_ms)
+        self._waiting.extend(answer for _, answer in self._sent if answer.outcome != "duplicate")
         self._sent.clear()
-        self._waiting.extend(again)

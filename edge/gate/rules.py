@@ -3,25 +3,18 @@
 Pure: no clock, no socket, no file. `edge.gate.gate` puts it on the wire.
 """
 
-import math
-from collections import deque
 from dataclasses import dataclass
 
-from edge.gate.clock import DaemonClock
 from edge.gate.memory import TRIP_WINDOW_MS, Answered, Trips
+from edge.gate.sender import Sender
 from edge.wire.messages import SCHEMA, Answer, BinDecision, GateReport, GateState, Heartbeat, Outcome, Status
 
 MAJOR = SCHEMA.partition(".")[0]
-HEARTBEAT_MS = 250.0
-MISSED = 3
-"""So many heartbeats missing: nobody is sorting."""
-SILENCE_MS = HEARTBEAT_MS * MISSED
 LATCH_AFTER = 5
 """So many trips within `TRIP_WINDOW_MS`: somebody should look before this gate moves again."""
 PLANNED = 1000
 """Movements that may wait, which only a belt that stands can reach."""
 SEQ_LIMIT = 2**53
-OLD_BOOTS = 16
 
 
 @dataclass(frozen=True)
@@ -29,7 +22,6 @@ class Actuation:
     """A planned movement. Times are on the gate's own clock."""
 
     decision: BinDecision
-    received_ms: float
     at_ms: float
     until_ms: float
     """From here on it must not happen any more."""
@@ -44,8 +36,8 @@ class Gate:
     - Where the heartbeats tell how the belt moves, a movement waits for the belt: it begins `dead_ms` before the
       odometer reads `act_mm` and never from `reach_mm` later on. Else it begins at `act_t_ms`, and never from `t_ms` +
       `valid_ms` on.
-    - Without heartbeats for `SILENCE_MS`, or after the last will, what was planned is dropped: a trip. `latch_after`
-      trips within a minute latch the gate: it rejects everything until `reset`.
+    - Without heartbeats for `SILENCE_MS`, three times their period, or after the last will, what was planned is
+      dropped: a trip. `latch_after` trips within a minute latch the gate: it rejects everything until `reset`.
     - While its bin is full or something is jammed it rejects everything.
     """
 
@@ -54,32 +46,33 @@ class Gate:
         self.line = line
         self.bin = bin_name
         self.name = name
-        self.boot: str | None = None
         self.planned: list[Actuation] = []
         """Next one first."""
         self._latch_after = latch_after
         self._trips = Trips(latch_after)
         self._blocked: tuple[GateState, str] | None = None
-        self._old_boots: deque[str] = deque(maxlen=OLD_BOOTS)
-        self._clock = DaemonClock()
-        self._heard_ms: float | None = None
-        """Last sign of life of the current boot; None: it is known to be gone."""
+        self._sender = Sender()
         self._answered = Answered()
 
     @property
     def offset_ms(self) -> float | None:
         """Own clock minus the daemon's, too large by the shortest delay seen; None while unknown."""
-        return self._clock.offset_ms
+        return self._sender.clock.offset_ms
+
+    @property
+    def boot(self) -> str | None:
+        """Whose decisions count; None: nobody has been heard."""
+        return self._sender.boot
 
     @property
     def alive(self) -> bool:
         """Whether a daemon sorts."""
-        return self._heard_ms is not None
+        return self._sender.alive
 
     @property
     def silent_at_ms(self) -> float:
         """When a daemon that says nothing more is taken to be gone; infinite when none sorts."""
-        return math.inf if self._heard_ms is None else self._heard_ms + SILENCE_MS
+        return self._sender.silent_at_ms
 
     @property
     def report(self) -> GateReport:
@@ -89,29 +82,27 @@ class Gate:
 
     def heartbeat(self, beat: Heartbeat, now_ms: float) -> list[Answer]:
         """The daemon lives, and it was `beat.t_ms` on its clock a little while ago."""
-        if beat.line != self.line or beat.boot in self._old_boots:
+        if beat.line != self.line or self._sender.was(beat.boot):
             return []
         dropped = self._follow(beat.boot)
-        sent_ms = self._clock.hear(beat, now_ms)
-        if now_ms - sent_ms <= SILENCE_MS:  # one that was long on its way is no sign of life now
-            self._heard_ms = max(sent_ms, self._heard_ms or sent_ms)
+        self._sender.hear(beat, now_ms)
         self._plan_again()
         return dropped
 
     def status(self, status: Status, now_ms: float) -> list[Answer]:
         """The daemon says how it is, or the broker that it is gone. The will of another boot means nothing here."""
-        if status.line != self.line or status.boot in self._old_boots:
+        if status.line != self.line or self._sender.was(status.boot):
             return []
         if status.state in ("online", "degraded") and status.boot != self.boot:
             dropped = self._follow(status.boot)
-            self._heard_ms = now_ms
+            self._sender.live(now_ms)
             return dropped
-        if status.boot != self.boot or self._heard_ms is None:
+        if status.boot != self.boot or not self.alive:
             return []
         if status.state == "offline":
             return self._trip("the daemon is offline", now_ms)
         if status.state == "stopped":
-            self._heard_ms = None
+            self._sender.lose()
             return self.drop("expired", "the daemon has stopped")
         return []
 
@@ -136,7 +127,8 @@ class Gate:
         self._answered.add(decision.boot, decision.seq, accepted=not why)
         if why:
             return self._answer(decision, "rejected", why)
-        plan = self._plan(decision, now_ms)
+        self._sender.clock.learn(decision.t_ms, now_ms)
+        plan = self._plan(decision)
         if now_ms >= plan.until_ms:
             return self._answer(decision, "expired", f"arrived {now_ms - plan.until_ms:.0f} ms after its validity")
         self.planned = sorted([*self.planned, plan], key=lambda other: other.at_ms)
@@ -147,7 +139,7 @@ class Gate:
 
         Ask at least every few ms, at `planned[0].at_ms` and at `silent_at_ms`.
         """
-        if self._heard_ms is not None and self._silent(now_ms):
+        if self.alive and self._sender.silent(now_ms):
             return [], self._trip("no heartbeat", now_ms)
         ready = [plan for plan in self.planned if plan.at_ms <= now_ms < plan.until_ms]
         late = [plan for plan in self.planned if plan.until_ms <= now_ms]
@@ -156,7 +148,7 @@ class Gate:
 
     def fired(self, plan: Actuation, now_ms: float) -> Answer:
         """The answer after the movement that began at `now_ms`."""
-        return self._answer(plan.decision, "fired", "", now_ms - plan.at_ms)
+        return self._answer(plan.decision, "fired", "", round(now_ms - plan.at_ms, 3))
 
     def too_late(self, plan: Actuation) -> Answer:
         """The answer when the movement must not happen any more."""
@@ -182,7 +174,7 @@ class Gate:
             return "latched", f"{self._latch_after} trips within {TRIP_WINDOW_MS / 1000:.0f} s; waits for a reset"
         if self._blocked:
             return self._blocked
-        return ("ready", "") if self._heard_ms is not None else ("safe", "no daemon")
+        return ("ready", "") if self.alive else ("safe", "no daemon")
 
     def _refusal(self, decision: BinDecision, now_ms: float, *, retained: bool) -> str:
         """The first rule that the decision breaks, in words; empty when it breaks none."""
@@ -194,33 +186,27 @@ class Gate:
             f"expected a seq from 0 to 2**53, found {decision.seq}": 0 <= decision.seq < SEQ_LIMIT,
             "no heartbeat or status yet": self.boot is not None,
             f"expected boot {self.boot}, found {decision.boot}": decision.boot == self.boot,
-            "no heartbeat": not self._silent(now_ms),
+            "no heartbeat": not self._sender.silent(now_ms),
             self._state[1]: self._state[0] in ("ready", "safe"),
             f"{PLANNED} movements wait already": len(self.planned) < PLANNED,
         }
         return next((why for why, kept in rules.items() if not kept), "")
 
-    def _plan(self, decision: BinDecision, received_ms: float) -> Actuation:
-        return Actuation(decision, received_ms, *self._clock.window(decision, received_ms))
+    def _plan(self, decision: BinDecision) -> Actuation:
+        return Actuation(decision, *self._sender.clock.window(decision))
 
     def _plan_again(self) -> None:
-        again = [self._plan(plan.decision, plan.received_ms) for plan in self.planned]
+        again = [self._plan(plan.decision) for plan in self.planned]
         self.planned = sorted(again, key=lambda plan: plan.at_ms)
 
     def _follow(self, boot: str) -> list[Answer]:
         if boot == self.boot:
             return []
-        if self.boot is not None:
-            self._old_boots.append(self.boot)
-        dropped = self.drop("expired", f"boot {boot} has begun")
-        self.boot, self._clock, self._heard_ms = boot, DaemonClock(), None
-        return dropped
-
-    def _silent(self, now_ms: float) -> bool:
-        return self._heard_ms is None or now_ms > self.silent_at_ms
+        self._sender.follow(boot)
+        return self.drop("expired", f"boot {boot} has begun")
 
     def _trip(self, why: str, now_ms: float) -> list[Answer]:
-        self._heard_ms = None
+        self._sender.lose()
         self._trips.add(now_ms)
         return self.drop("expired", why)
 

@@ -12,6 +12,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_WRITES = 500
 """About as many pages of 4 KiB in the log: 2 MiB."""
+PASSES = 4
+"""Each moves what was written during the one before, in less time; when nothing was, the log begins anew by itself."""
 CHECKPOINT_FRAMES = 1000
 """With so many pages in the log, which a busy line never left empty, a writer may wait once. Half of `WAL_BYTES`."""
 PATIENCE_MS = 10
@@ -57,7 +59,11 @@ class Checkpoints:
 
 
 def _checkpoint(db: sqlite3.Connection) -> None:
-    """PASSIVE waits for nobody and nobody for it, but only when it met a pause the log begins anew."""
-    _busy, frames, _moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    """PASSIVE waits for nobody and nobody for it. RESTART keeps writers out while it flushes to the disk."""
+    frames = 0
+    for _ in range(PASSES):
+        _busy, frames, moved = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if moved == frames:
+            break
     if frames > CHECKPOINT_FRAMES:
         db.execute("PRAGMA wal_checkpoint(RESTART)")

@@ -28,11 +28,12 @@ def ledger(
     def line_of(entry: Entry) -> str:
         cells = {name: "-" if value == "" else value for name, value in entry.cells.items()}
         sent = "" if entry.published else " unpublished"
+        why = f" ({entry.answer.detail})" if entry.answer and entry.answer.detail else ""
         return (
             "{captured_at} seq={seq} item={item} bin={bin} {reason} label={label} confidence={confidence}".format(
                 **cells
             )
-            + f"{sent} outcome={cells['outcome']} error_ms={cells['error_ms']}"
+            + f"{sent} outcome={cells['outcome']} error_ms={cells['error_ms']}{why}"
         )
 
     entries = read_ledger(file, Question(boot, bin_name, reason, outcome, since, until, unanswered, limit))

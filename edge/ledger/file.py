@@ -5,47 +5,18 @@ import errno
 import logging
 import os
 import sqlite3
-import time
 from pathlib import Path
 
 from edge.errors import ConfigError, Unavailable
+from edge.ledger.layout import APPLICATION_ID, OLDER_IDS, beside, create, resize
 
 log = logging.getLogger(__name__)
 
-APPLICATION_ID = 0x534C4C32
-"""Marks the file as ours: "SLL2", sortline's ledger in its second layout (rows of a fixed width)."""
-EPOCH_MS = 1_577_836_800_000
-"""2020-01-01 UTC. A ledger's numbers begin at the milliseconds from there to its birth. No belt makes a thousand
-decisions a second, so that is above all that an older ledger of this device has used, also when that one is unreadable
-or deleted. (Should the clock be wrong just then: gates still tell the runs apart by `boot`.) Far below 2**53, up to
-which JSON is exact."""
-DECISION_BYTES, ANSWER_BYTES, OUTCOME_BYTES = 960, 352, 9
-"""Widths of a row: three rows fill a page of 4,096 bytes. What is shorter is padded with spaces, which JSON allows."""
+WAIT_S = 5.0
+"""A writer waits so long for another one, which may be a checkpoint on a disk that is slow to flush. It ends before a
+watchdog of ten seconds."""
 WAL_BYTES = 8 << 20
-"""Taken from the disk at the start: twice what `CHECKPOINT_FRAMES` pages need, see `edge.ledger.ledger`."""
-NEVER = -(2**40)
-"""The seq of a row that holds nothing yet: as many bytes as that of one that does."""
-
-TABLES = """
-CREATE TABLE ring (
-    slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, published INTEGER NOT NULL, outcome TEXT NOT NULL,
-    decision TEXT NOT NULL, answer TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE VIEW decisions AS SELECT
-    slot, seq, json_extract(decision, '$.boot') AS boot, json_extract(decision, '$.item') AS item,
-    json_extract(decision, '$.bin') AS bin, json_extract(decision, '$.reason') AS reason,
-    json_extract(decision, '$.captured_at') AS captured_at, published, nullif(rtrim(outcome), '') AS outcome,
-    rtrim(decision) AS decision, nullif(rtrim(answer), '') AS answer
-    FROM ring WHERE seq >= 0;
-"""
-EMPTY_ROWS = """
-WITH RECURSIVE slots(slot) AS (SELECT 0 UNION ALL SELECT slot + 1 FROM slots WHERE slot + 1 < :rows)
-INSERT INTO ring SELECT slot, :never, 0, :outcome, :decision, :answer FROM slots
-"""
-KEEP_OLD = """
-INSERT OR REPLACE INTO ring (slot, seq, published, outcome, decision, answer)
-SELECT seq % ?, seq, published, outcome, decision, answer FROM old WHERE seq >= 0 ORDER BY seq
-"""
+"""Taken from the disk at the start: twice what `CHECKPOINT_FRAMES` pages need, see `edge.ledger.checkpoint`."""
 
 
 def open_ledger_file(path: Path, rows: int) -> tuple[sqlite3.Connection, bool]:
@@ -56,7 +27,7 @@ def open_ledger_file(path: Path, rows: int) -> tuple[sqlite3.Connection, bool]:
     try:
         if (db := _open(path, rows)) is not None:
             return db, False
-        log.warning("ledger damaged: %s moved to %s, a new one starts", path, _move_aside(path))
+        log.warning("ledger damaged: %s moved to %s, a new one starts", path, _move_aside(path, "corrupt"))
         if (db := _open(path, rows)) is not None:
             return db, True
     except (sqlite3.Error, OSError) as error:
@@ -76,14 +47,9 @@ def is_full(error: sqlite3.Error | OSError) -> bool:
     return _code(error) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) == errno.ENOSPC
 
 
-def padded(text: bytes, width: int) -> str:
-    """`text` at the next multiple of `width` bytes, so that a row never grows where it was once written."""
-    return text.ljust(max(1, -(-len(text) // width)) * width).decode()
-
-
 def connect(path: Path) -> sqlite3.Connection:
     """One more connection to a ledger that exists, in autocommit. Checkpoints are its owner's business."""
-    db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+    db = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
     db.execute("PRAGMA synchronous = NORMAL")
     db.execute("PRAGMA wal_autocheckpoint = 0")
     db.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
@@ -105,12 +71,16 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def _open(path: Path, rows: int) -> sqlite3.Connection | None:
     """None when it is damaged."""
     if not path.exists() or path.stat().st_size == 0:
-        _create(path, rows)
-    db = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        create(path, rows)
+    db = sqlite3.connect(path, timeout=WAIT_S, isolation_level=None)
     try:
         if db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
-            _require_ours(db)
+            first = _first_after_older_layout(db)
             db.close()
+            if first is not None:
+                aside = _move_aside(path, "older")
+                log.warning("ledger of an older layout: %s moved to %s, a new one starts above it", path, aside)
+                create(path, rows, first)
             return _prepare(path, rows)
     except sqlite3.Error as error:
         if not is_damage(error):
@@ -120,90 +90,44 @@ def _open(path: Path, rows: int) -> sqlite3.Connection | None:
     return None
 
 
-def _require_ours(db: sqlite3.Connection) -> None:
-    if db.execute("PRAGMA application_id").fetchone() != (APPLICATION_ID,):
+def _first_after_older_layout(db: sqlite3.Connection) -> int | None:
+    """The number with which a ledger after this older one begins; None: it is of this layout. Raises for strangers."""
+    (mark,) = db.execute("PRAGMA application_id").fetchone()
+    if mark == APPLICATION_ID:
+        return None
+    if mark not in OLDER_IDS:
         raise sqlite3.OperationalError("somebody else's database")
+    first: int = db.execute("SELECT value FROM meta WHERE name = 'next'").fetchone()[0]
+    return first
 
 
 def _prepare(path: Path, rows: int) -> sqlite3.Connection:
     db = connect(path)
     db.execute("PRAGMA journal_mode = WAL")
     if db.execute("SELECT value FROM meta WHERE name = 'rows'").fetchone() != (rows,):
-        _resize(db, rows)
+        resize(db, rows)
     _take_space(path)
     return db
 
 
-def _create(path: Path, rows: int) -> None:
-    """Write all rows into a file beside it, then name it `path`: a crash on the way leaves nothing behind there."""
-    for leftover in (_beside(path, "-wal"), _beside(path, "-shm"), new := _beside(path, ".new")):
-        leftover.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as db:
-        for statement in ("PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF", "BEGIN", *_statements(TABLES)):
-            db.execute(statement)
-        _fill(db, rows)
-        born = max(0, time.time_ns() // 1_000_000 - EPOCH_MS)
-        db.execute("INSERT INTO meta VALUES ('next', ?), ('rows', ?)", (born, rows))
-        db.execute("COMMIT")
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute("PRAGMA journal_mode = WAL")
-    _flush_to_disk(new)
-    new.rename(path)
-    _flush_to_disk(path.parent)
-
-
-def _statements(script: str) -> list[str]:
-    """One by one: `executescript` would commit first."""
-    return [statement for statement in script.split(";") if statement.strip()]
-
-
-def _fill(db: sqlite3.Connection, rows: int) -> None:
-    widths = {"outcome": OUTCOME_BYTES, "decision": DECISION_BYTES, "answer": ANSWER_BYTES}
-    blanks = {name: padded(b"", width) for name, width in widths.items()}
-    db.execute(EMPTY_ROWS, {"rows": rows, "never": NEVER, **blanks})
-
-
-def _resize(db: sqlite3.Connection, rows: int) -> None:
-    """Give every kept decision its slot in a ring of another size; the newest wins a slot."""
-    for statement in ("BEGIN", "DROP VIEW decisions", "ALTER TABLE ring RENAME TO old", *_statements(TABLES)):
-        db.execute(statement)
-    _fill(db, rows)
-    db.execute(KEEP_OLD, (rows,))
-    db.execute("UPDATE meta SET value = ? WHERE name = 'rows'", (rows,))
-    for statement in ("DROP TABLE old", "COMMIT", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-        db.execute(statement)
-
-
 def _take_space(path: Path) -> None:
     """Make the write-ahead log as large as it will ever be, while there is room. SQLite ignores the zeros behind it."""
-    log_file = os.open(_beside(path, "-wal"), os.O_RDWR | os.O_CREAT, 0o644)
+    log_file = os.open(beside(path, "-wal"), os.O_RDWR | os.O_CREAT, 0o644)
     try:
         os.posix_fallocate(log_file, 0, WAL_BYTES)
     finally:
         os.close(log_file)
 
 
-def _flush_to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _move_aside(path: Path) -> Path:
+def _move_aside(path: Path, why: str) -> Path:
     number = 1
-    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+    while (aside := beside(path, f".{why}-{number}")).exists():
         number += 1
     path.rename(aside)
     for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
-            _beside(path, suffix).rename(_beside(aside, suffix))
+            beside(path, suffix).rename(beside(aside, suffix))
     return aside
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
 
 
 def _code(error: Exception) -> int:

@@ -12,21 +12,15 @@ from msgspec.structs import replace
 
 from edge.errors import Unavailable
 from edge.ledger.checkpoint import Checkpoints
-from edge.ledger.file import (
-    ANSWER_BYTES,
-    DECISION_BYTES,
-    OUTCOME_BYTES,
-    connect_to_keep,
-    is_damage,
-    open_ledger_file,
-    padded,
-)
+from edge.ledger.file import connect_to_keep, is_damage, open_ledger_file
+from edge.ledger.layout import ANSWER_BYTES, DECISION_BYTES, OUTCOME_BYTES, padded
+from edge.ledger.numbers import BLOCK, Numbers
 from edge.wire.messages import Answer, BinDecision, encode
 
 log = logging.getLogger(__name__)
 
-BLOCK = 1000
-"""Sequence numbers that are reserved on disk at once: one fsync for so many decisions."""
+AT_HAND = BLOCK // 4
+"""Numbers below which more are reserved, between two frames."""
 ANSWERS = 1000
 """Answers that may wait for the owner's thread; a gate answers each decision once."""
 SEQ_LIMIT = 2**53
@@ -42,9 +36,9 @@ class Ledger:
     hands over through a bounded queue, which `mark_published` and `flush` write.
 
     Rows are overwritten in place and without fsync (WAL, synchronous=NORMAL): neither a full disk nor a slow one stops
-    the line, and a power cut may take the last ones. Sequence numbers are reserved with fsync, in blocks, before they
-    are used, so that none is ever given twice. A decision that cannot be kept must not be published: `record` raises,
-    `problems` says why, and the next one is tried again.
+    the line, and a power cut may take the last ones. A decision that cannot be kept must not be published: `record`
+    raises, `problems` says why, and the next one is tried again, under the number after it: items are numbered along,
+    and start at `next_seq` in the next run.
     """
 
     def __init__(self, path: Path, rows: int) -> None:
@@ -54,7 +48,7 @@ class Ledger:
         self._answers: deque[tuple[Answer, bytes]] = deque()
         self._refusal = ""
         self._replaced = False
-        self._next = self._end = 0
+        self._numbers = Numbers()
         self._open()
 
     @property
@@ -66,14 +60,16 @@ class Ledger:
     def record(self, made: Callable[[int], BinDecision]) -> BinDecision:
         """Give the next seq to `made` and keep what it returns.
 
-        Raises Unavailable when it cannot be kept: then it must not be published, and its seq is given again.
+        Raises Unavailable when it cannot be kept: then it must not be published, and its seq stays empty.
         """
         try:
             return self._record(made)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise self._refused(error) from error
-        return self._record_anew(made)
+            return self._record_anew(made)
+        finally:
+            self._numbers.pass_on()
 
     def mark_published(self, seq: int) -> None:
         """The decision was written to the socket. Also flushes."""
@@ -101,8 +97,7 @@ class Ledger:
             while self._answers:
                 kept += self._keep(*self._answers[0])
                 self._answers.popleft()
-            if self._end - self._next < BLOCK // 4:
-                self._reserve()
+            self._numbers.reserve(self._db, AT_HAND)
         except sqlite3.Error as error:
             self._refused(error)
         return kept
@@ -110,7 +105,7 @@ class Ledger:
     @property
     def next_seq(self) -> int:
         """The number that the next decision gets: above all that were ever given."""
-        return self._next
+        return self._numbers.next
 
     @property
     def count(self) -> int:
@@ -126,7 +121,7 @@ class Ledger:
         """Write what waits, give unused sequence numbers back, close."""
         try:
             self.flush()
-            self._durably("UPDATE meta SET value = ? WHERE name = 'next' AND value = ?", (self._next, self._end))
+            self._numbers.give_back(self._db)
         except sqlite3.Error as refusal:
             self._refused(refusal)
         finally:
@@ -138,7 +133,7 @@ class Ledger:
         self._checkpoints = Checkpoints(self._path)
         self._keeper = connect_to_keep(self._path)
         try:
-            self._reserve()
+            self._numbers.reserve(self._db)
         except sqlite3.Error as error:
             self._close()
             raise self._refused(error) from error
@@ -150,16 +145,14 @@ class Ledger:
         self._keeper.close()
 
     def _record(self, made: Callable[[int], BinDecision]) -> BinDecision:
-        if self._next == self._end:
-            self._reserve()
-        seq = self._next
+        self._numbers.reserve(self._db)
+        seq = self._numbers.next
         decision = made(seq)
         text = padded(encode(decision), DECISION_BYTES)
         self._db.execute(
             "UPDATE ring SET seq = ?, published = 0, outcome = ?, decision = ?, answer = ? WHERE slot = ?",
             (seq, BLANK_OUTCOME, text, BLANK_ANSWER, seq % self._rows),
         )
-        self._next = seq + 1
         self._checkpoints.count_one()
         self._refusal = ""
         return decision
@@ -167,7 +160,7 @@ class Ledger:
     def _record_anew(self, made: Callable[[int], BinDecision]) -> BinDecision:
         """The file was damaged under our hands: `open_ledger_file` moves it aside. The numbers rise on."""
         self._close()
-        self._end = self._next
+        self._numbers.leave_file()
         self._open()
         try:
             return self._record(made)
@@ -191,21 +184,6 @@ class Ledger:
                 answer.boot,
             ),
         ).rowcount
-
-    def _reserve(self) -> None:
-        ((end,),) = self._durably(
-            "UPDATE meta SET value = max(value, ?) + ? WHERE name = 'next' RETURNING value", (self._end, BLOCK)
-        )
-        if end - BLOCK != self._end:
-            self._next = end - BLOCK
-        self._end = end
-
-    def _durably(self, statement: str, values: tuple[int, ...]) -> list[tuple[int, ...]]:
-        self._db.execute("PRAGMA synchronous = FULL")
-        try:
-            return self._db.execute(statement, values).fetchall()
-        finally:
-            self._db.execute("PRAGMA synchronous = NORMAL")
 
     def _refused(self, error: sqlite3.Error) -> Unavailable:
         if str(error) != self._refusal:

@@ -53,7 +53,7 @@ distance_mm = {distance_mm}
 
 
 class Plant:
-    """Starts the processes and ends them; what they tell each other goes over the broker."""
+    """Starts the processes and ends them, also by its own death; what they tell each other goes over the broker."""
 
     def __init__(self, folder: Path, bundle: Path, labels: Sequence[str], broker: tuple[str, int]) -> None:
         """Keep configuration, ledger and logs in `folder`; one gate for every label and one for the rejects."""
@@ -72,30 +72,19 @@ class Plant:
         self._write_configuration(settings)
         self._spawn("belt", "edge.sim.play", msgspec.json.encode(settings).decode(), str(self._frames))
         for name in self.bins:
-            self._spawn(
-                f"gate-{name}",
-                "edge",
-                "gate",
-                "--line",
-                LINE,
-                "--bin",
-                name,
-                "--host",
-                self._host,
-                "--port",
-                str(self._port),
-            )
+            of_bin = ("--line", LINE, "--bin", name, "--host", self._host, "--port", str(self._port))
+            self._spawn(f"gate-{name}", "edge.sim.leash", "edge", "gate", *of_bin)
         self.start_daemon()
 
     def start_daemon(self) -> None:
         """Start the daemon (again) and wait for its READY, as systemd does."""
-        address = self._folder / "notify"
-        address.unlink(missing_ok=True)
+        name = f"sortline-plant-{os.getpid()}-{id(self):x}"  # no path, which may have 107 bytes and no more
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(str(address))
+            notify.bind(f"\0{name}")
             notify.settimeout(0.2)
-            environment = {"NOTIFY_SOCKET": str(address)}
-            self._spawn("daemon", "edge", "run", "--config", str(self.config_path), environment=environment)
+            environment = {"NOTIFY_SOCKET": f"@{name}"}
+            command = ("edge", "run", "--config", str(self.config_path))
+            self._spawn("daemon", "edge.sim.leash", *command, environment=environment)
             self._await_ready(notify)
 
     def begin(self) -> Truth:
@@ -180,10 +169,10 @@ class Plant:
 
 
 def _end(process: "subprocess.Popen[str]") -> int:
-    process.terminate()
-    try:
-        process.communicate(timeout=STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+    with process:
+        process.terminate()
+        try:
+            process.wait(STOP_S)  # with its leash held: a second SIGTERM may fall into its last moments
+        except subprocess.TimeoutExpired:
+            process.kill()
     return process.returncode

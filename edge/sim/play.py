@@ -39,22 +39,24 @@ class Truth(msgspec.Struct, frozen=True):
 def main() -> None:
     """`python -m edge.sim.play SETTINGS-JSON TARGET`: an empty belt until a line comes in, then the scene to its end.
 
-    The truth goes to standard output when the scene begins.
+    The truth goes to standard output when the scene begins. It ends early when its standard input closes.
     """
-    settings = msgspec.json.decode(sys.argv[1], type=SceneSettings)
+    settings, target = msgspec.json.decode(sys.argv[1], type=SceneSettings), Path(sys.argv[2])
     scene = settings.scene()
     began = threading.Event()
-    threading.Thread(target=_await_begin, args=(began,), name="await-begin", daemon=True).start()
-    with FrameWriter(Path(sys.argv[2]), settings.width_px, settings.height_px) as writer:
+    threading.Thread(target=_obey, args=(began, target), name="obey", daemon=True).start()
+    with FrameWriter(target, settings.width_px, settings.height_px) as writer:
         _play(scene, settings.fps, writer, EMPTY_S, began)
         print(msgspec.json.encode(_truth(scene, settings, time.monotonic())).decode(), flush=True)
         _play(scene, settings.fps, writer, scene.duration_s + SETTLE_S, None)
 
 
-def _await_begin(began: threading.Event) -> None:
-    if not sys.stdin.readline():
-        os._exit(0)  # whoever started us is gone, and nobody would ever begin
-    began.set()
+def _obey(began: threading.Event, target: Path) -> None:
+    """A line begins the scene; when standard input closes, whoever started us is gone, and nobody looks any more."""
+    while os.read(sys.stdin.fileno(), 64):  # not by sys.stdin: its lock, held at the interpreter's end, is fatal
+        began.set()
+    target.unlink(missing_ok=True)
+    os._exit(0)
 
 
 def _truth(scene: Scene, settings: SceneSettings, start_s: float) -> Truth:

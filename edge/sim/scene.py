@@ -14,7 +14,7 @@ from edge.sim.layout import RAIL_MM, SIZES_MM, Catalogue, Layout, SceneItem, Spa
 from edge.sim.light import Sprite
 from edge.sim.motion import Motion
 from edge.sim.soil import fasten, spotted, strew
-from edge.sim.stamp import Stamp, moved, press, stamp
+from edge.sim.stamp import Stamp, middle_px, moved, press, stamp
 
 SHUTTER_S = 0.005
 
@@ -156,10 +156,10 @@ class Scene:
     def _made(self, item: SceneItem) -> Placed:
         sprite = self._sprites.pop(item.number, None)
         sprite = self._layout.drawn(item) if sprite is None else sprite
-        height, width = sprite.shape[:2]
+        height = sprite.shape[0]
         ready, border = stamp(sprite, shadow_px=_SHADOW_MM / self.mm_per_px, darkness=0.55, smear_px=self._smear_px)
         stamps = tuple(moved(ready, place / _PLACES) for place in range(_PLACES))
-        return stamps, width / 2 + border, round(item.y_mm / self.mm_per_px - height / 2) - border
+        return stamps, middle_px(sprite) + border, round(item.y_mm / self.mm_per_px - height / 2) - border
 
     def _light_at(self, t_s: float) -> Picture:
         return self._spotted if t_s >= LENS_SPOTS_FROM_S else self._light

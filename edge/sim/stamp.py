@@ -13,6 +13,9 @@ from edge.sim.light import Sprite
 _PROBE_PX = 96
 """Size at which an item is drawn to learn its proportions."""
 
+_TRACE, _RIM_PX = 25, 3
+"""Opacity (0-255) of the clearest matter where it covers half a pixel, and how far in from there an end looks solid."""
+
 _LARGEST_PX = 256
 """Items are drawn no larger and then enlarged, so that no single frame of a scene takes long."""
 
@@ -52,6 +55,16 @@ def resized(sprite: Sprite, width: int, height: int) -> Sprite:
     )
 
 
+def middle_px(sprite: Sprite) -> float:
+    """Where from its left edge the middle of the item's extent is, in pixels.
+
+    The item ends where a column's opacity comes to half of what it is a little further in: the sprite goes on to the
+    last pixels that show a trace of the item, and one end's may be nearly bare while the other's are full.
+    """
+    profile = cv2.extractChannel(sprite, 3).max(axis=0).astype(np.float64)
+    return (_begins(profile) + len(profile) - _begins(profile[::-1])) / 2
+
+
 def stamp(sprite: Sprite, *, shadow_px: float, darkness: float, smear_px: float) -> tuple[Stamp, int]:
     """A stamp from a premultiplied ``sprite`` and how many pixels it is wider on every side than the sprite.
 
@@ -82,6 +95,16 @@ def press(picture: Picture, item: Stamp, left: int, top: int) -> None:
     inner = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
     under = cv2.multiply(picture[rows, cols], item.keep[inner], scale=1 / 255)
     picture[rows, cols] = cv2.add(under, item.add[inner])
+
+
+def _begins(profile: NDArray[np.float64]) -> float:
+    """How far from its start the item begins."""
+    framed = np.concatenate([[0.0], profile])
+    visible = int(np.argmax(framed > _TRACE))
+    limit = framed[visible : visible + _RIM_PX].max() / 2
+    after = max(1, int(np.argmax(framed >= limit)))
+    outer, inner = framed[after - 1], framed[after]
+    return float(after - 0.5 - (inner - limit) / max(inner - outer, 1e-9))
 
 
 def _between(layer: Picture, by_px: float) -> Picture:

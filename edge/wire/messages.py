@@ -16,6 +16,7 @@ Reason = Literal[
     "late",
     "blocked-view",
     "camera-fault",
+    "engine-fault",
     "unknown-item",
     "rerouted",
     "paused",
@@ -105,6 +106,9 @@ class Heartbeat(Message, frozen=True, kw_only=True):
     """
 
     t_ms: float
+    """How far a gate's clock is from the daemon's: the smallest (received - `t_ms`) of this boot's heartbeats and
+    decisions. It falls at once, and grows by 500 ppm of the time since at most, as clocks drift: what grows faster is a
+    slow network."""
     state: State
     belt_mm: float = 0.0
     """The odometer at `t_ms`: belt travel since this boot."""
@@ -147,6 +151,8 @@ class Status(Message, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     """Why `degraded`, or why a clean stop."""
     model: str = ""
+    engine: str = ""
+    """What computes, how long a picture takes it, and what it was chosen before; for people."""
     bins: tuple[str, ...] = ()
     since: str = ""
     """ISO 8601 UTC."""
@@ -173,7 +179,7 @@ class Stats(Message, frozen=True, kw_only=True):
     """By bin."""
     reasons: dict[str, int]
     answers: dict[str, int]
-    """By outcome."""
+    """By outcome, as they came: what a gate says once more after a silence counts again."""
     unpublished: int
     """Decisions that were not sent: the broker was away, or the ledger could not keep them."""
     latency_ms: dict[str, Percentiles]

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from edge.camera.frames import shared_memory_folder
 from edge.sim.plant import CONFIGURATION, GATE
 
 LIMIT_S = 120.0
 MARK = "SORTLINE_TEST_MARK"
+PROCESSES_OF_A_DEMO = 9
+"""Itself, broker, belt, daemon, and a gate for each of four bins and the rejects."""
 PARTS = ("configuration", "bundle", "provider", "camera", "broker")
 
 Done = subprocess.CompletedProcess[str]
@@ -31,16 +34,34 @@ def test_the_demo_ends_by_itself_with_its_figures(tmp_path: Path) -> None:
     assert marked_processes(tmp_path) == []
 
 
+def test_a_demo_that_is_killed_takes_its_plant_along(tmp_path: Path, eventually: Any) -> None:
+    """SIGKILL leaves none of belt, daemon, gates and broker behind, and nothing in shared memory."""
+    command = [sys.executable, "-m", "edge", "demo"]
+    with subprocess.Popen(command, env=environment(tmp_path), stdout=subprocess.DEVNULL) as demo:
+        frames = f"sortline-plant-{demo.pid}-*"
+        try:
+            eventually(lambda: len(marked_processes(tmp_path)) == PROCESSES_OF_A_DEMO, timeout_s=LIMIT_S)
+            eventually(lambda: any(shared_memory_folder().glob(frames)), timeout_s=LIMIT_S)
+        finally:
+            demo.kill()
+
+    eventually(lambda: marked_processes(tmp_path) == [], timeout_s=LIMIT_S)
+    assert not any(shared_memory_folder().glob(frames))
+
+
 def test_the_bench_prints_its_figures(tmp_path: Path) -> None:
-    """What a decision costs beside inference, inference in the way of a frame and bare, frames a second."""
-    done = edge("bench", "--items", "20", "--json", folder=tmp_path)
+    """From frame to PUBLISH beside the bare runtime, the daemon's start, rate and memory: a table, then JSON."""
+    done = edge("bench", "--decisions", "20", "--turns", "1", "--frames", "100", "--json", folder=tmp_path)
 
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
-    for name in ("frame_overhead_ms", "inference_ms", "bare_inference_ms"):
-        assert 0 < figures[name]["p50"] <= figures[name]["p99"]
-    assert figures["fps"] > 0
-    assert figures["decisions"] == 20
+    for times in (figures["frame to PUBLISH, ms"], figures["bare runtime, ms"], *figures["stages, ms"].values()):
+        assert 0 < times["p50"] <= times["p99"] <= times["p99.9"]
+    assert figures["stages, ms"]["inference"]["p50"] < figures["frame to PUBLISH, ms"]["p50"]
+    assert figures["start to READY, s"] > 0
+    assert figures["decisions a second"] > 0
+    assert figures["memory"]["daemon, MB"] <= figures["memory"]["highest, MB"]
+    assert "(target 2)" in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert marked_processes(tmp_path) == []
 
@@ -126,11 +147,11 @@ def pictures(folder: Path) -> Path:
 
 
 def edge(*arguments: str, folder: Path) -> Done:
-    """Run `python -m edge` in a folder that is also its place for temporary files; all its processes carry a mark."""
+    """Run `python -m edge` in a folder."""
     return subprocess.run(
         [sys.executable, "-m", "edge", *arguments],
         cwd=folder,
-        env=os.environ | {"TMPDIR": str(folder), MARK: str(folder), "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,
@@ -138,8 +159,13 @@ def edge(*arguments: str, folder: Path) -> Done:
     )
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """`folder` is the place for temporary files, and the mark of all processes that are started."""
+    return os.environ | {"TMPDIR": str(folder), MARK: str(folder), "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 def marked_processes(folder: Path) -> list[str]:
-    """The command lines of processes that `edge` started in this folder, or that those started."""
+    """The command lines of processes that were started in this environment, or that those started."""
     mark = f"{MARK}={folder}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):

@@ -137,6 +137,37 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def failing_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose model answers to its golden pictures, all of which begin black, and fails on any other."""
+    inputs = np.random.default_rng(0).integers(0, 256, (16, SIZE, SIZE, 3), np.uint8)
+    inputs[:, 0, 0] = 0
+    answers = {"model-int8.onnx": answers_of(inputs, len(LABELS))}
+    path = tmp_path_factory.mktemp("bundle") / "failing.bundle"
+    write_bundle(path, *make_parts(model=_that_fails(tiny_onnx(len(LABELS))), golden=encode_golden(inputs, answers)))
+    return path
+
+
+def _that_fails(content: bytes) -> bytes:
+    """The model with a look into a table of one row by the first pixel: onnxruntime refuses an index of 1 and more."""
+    model = onnx.load_from_string(content)
+    graph, answer = model.graph, model.graph.output[0].name
+    graph.node[-1].output[0] = "answer"
+    first = {"begin": np.zeros(4, np.int64), "end": np.ones(4, np.int64), "table": np.zeros(1, np.float32)}
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in first.items())
+    graph.node.extend(
+        [
+            helper.make_node("Slice", ["image", "begin", "end"], ["pixel"]),
+            helper.make_node("Cast", ["pixel"], ["index"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["table", "index"], ["looked_up"]),
+            helper.make_node("ReduceMax", ["looked_up"], ["nothing"], keepdims=0),
+            helper.make_node("Add", ["answer", "nothing"], [answer]),
+        ]
+    )
+    failing: bytes = model.SerializeToString()
+    return failing
+
+
+@pytest.fixture(scope="session")
 def six_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of six classes with other names."""
     path = tmp_path_factory.mktemp("bundle") / "six.bundle"

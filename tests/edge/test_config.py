@@ -30,7 +30,23 @@ def test_a_sound_file_gives_its_values_and_the_defaults(tmp_path: Path) -> None:
     config = loaded(tmp_path, SOUND)
 
     assert (config.line, config.camera.source, config.belt.speed_mm_s) == ("l1", "/dev/video0", 400)
-    assert (config.mqtt.port, config.engine.provider, config.routing.reject) == (1883, "cpu", "reject")
+    assert (config.mqtt.port, config.engine.runtime, config.routing.reject) == (1883, "auto", "reject")
+
+
+@pytest.mark.parametrize(
+    ("old", "runtime"),
+    [
+        ('provider = "cpu"\nformat = "onnx"', "onnxruntime-cpu"),
+        ('provider = "cuda"', "onnxruntime-cuda"),
+        ('format = "tflite"', "tflite"),
+        ("threads = 2", "auto"),
+    ],
+)
+def test_provider_and_format_of_older_files_are_understood(tmp_path: Path, old: str, runtime: str) -> None:
+    """A line's file of 0.1 asks for the same runtime as before."""
+    config = loaded(tmp_path, f"{SOUND}[engine]\n{old}\n")
+
+    assert config.engine.runtime == runtime
 
 
 def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -140,8 +156,29 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
             "[routing]\ntouching = 'split'\n[ledger]",
             "routing.touching: expected one of .'reject', 'classify'.",
         ),
-        ("[ledger]", "[engine]\nprovider = 'tpu'\n[ledger]", "engine.provider: expected one of .'cpu', 'cuda'., found"),
+        (
+            "[ledger]",
+            "[engine]\nruntime = 'tpu'\n[ledger]",
+            "engine.runtime: expected one of .'auto', 'onnxruntime-cpu'",
+        ),
         ("[ledger]", "[engine]\nthreads = 0\n[ledger]", "engine.threads: expected int >= 1, found 0"),
+        ("[ledger]", "[engine]\nthreads = 'all'\n[ledger]", "engine.threads: expected one of .'int', 'auto'., found"),
+        ("[ledger]", "[engine]\ncpus = [-1]\n[ledger]", "engine.cpus.0.: expected int >= 0, found -1"),
+        (
+            "[ledger]",
+            "[engine]\nruntime = 'tflite'\ncpu_fallback = true\n[ledger]",
+            'engine.cpu_fallback: expected it where engine.runtime is "auto" or "onnxruntime-cuda", found "tflite"',
+        ),
+        (
+            "[ledger]",
+            "[engine]\nprovider = 'cpu'\nruntime = 'tflite'\n[ledger]",
+            "engine.provider: expected this or engine.runtime, found both",
+        ),
+        (
+            "[ledger]",
+            "[engine]\nprovider = 'cuda'\nformat = 'tflite'\n[ledger]",
+            "engine.provider: expected engine.runtime instead, found .'provider': 'cuda', 'format': 'tflite'.",
+        ),
         ("[ledger]", "[routing]\nmin_confidence = 'high'\n[ledger]", "routing.min_confidence: expected float.*'high'"),
         ("[ledger]", "[routing]\nmin_confidence = 1.5\n[ledger]", "routing.min_confidence: expected float <= 1.0.*1.5"),
         ("[ledger]", "[routing]\nbins = {can = 'a/b'}\n[ledger]", "routing.bins.can: expected .*'a/b'"),

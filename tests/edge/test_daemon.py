@@ -58,6 +58,7 @@ def test_a_recording_is_sorted_to_its_end(
     assert sum(stats[-1].decisions.values()) == len(items)
     assert {message.boot for message in (*heartbeats, *stats, *decisions.values())} == {boot_of(online)}
     final = msgspec.json.decode(heard[-1].payload, type=Status)
+    assert final.engine.startswith("onnxruntime-cpu int8, 1 thread")
     assert (final.reasons, final.model, final.boot) == (("end of recording",), "tiny-1/int8", boot_of(online))
     assert final.bins == ("hazardous", "kitchen", "other", "recyclable", "reject")
 
@@ -202,6 +203,22 @@ def test_a_belt_that_does_not_fit_the_pictures_ends_the_start(
     daemon = start(config)
 
     assert_refused(daemon, 78, f"{config}: belt.line_mm: expected less than the view's 640 mm, found 900")
+
+
+def test_an_engine_that_fails_sends_what_it_was_to_decide_to_the_reject_bin_and_ends(
+    recording: Recording, failing_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any
+) -> None:
+    """Proven on the golden pictures, it fails on the belt: nothing is guessed at, and systemd starts a new process."""
+    daemon = start(line_file(failing_bundle, recording[0], port=mosquitto.port, camera="loop = true"))
+
+    heard = hear_until(listener, says("stopped"))
+
+    decisions = [msgspec.json.decode(one.payload, type=BinDecision) for one in heard if is_decision(one)]
+    assert decisions
+    assert {(decision.bin, decision.reason) for decision in decisions} == {("reject", "engine-fault")}
+    assert msgspec.json.decode(heard[-1].payload, type=Status).reasons[0].startswith("engine-fault: onnxruntime-cpu: ")
+    assert daemon.wait(STOP_S) == 69
+    assert daemon.stderr.read().splitlines()[-1].startswith("sortline-edge: onnxruntime-cpu: expected an answer")
 
 
 def test_an_unknown_key_ends_the_start(recording: Recording, tiny_bundle: Path, line_file: Any, start: Any) -> None:

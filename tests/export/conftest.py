@@ -32,7 +32,7 @@ def export_command() -> Command:
 
     def command(*arguments: object) -> subprocess.CompletedProcess[str]:
         words = [sys.executable, "-m", "export", *map(str, arguments)]
-        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
 
     return command
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from edge.bundle.bundle import open_bundle
-from edge.classifier import open_classifier
+from edge.engine.engine import open_classifier
 from edge.photos.dataset import content_sha256, open_dataset
 from edge.preprocess import model_input
 
@@ -34,7 +34,7 @@ def test_a_bundle_decides_as_the_network(exported: Path, network: Any, photos: P
     test = open_dataset(photos).split("test")
     inputs = np.stack([model_input(photo.path, SIZE) for photo in test])
 
-    classifier = open_classifier(bundle, bundle.variant("int8"), "cpu", threads=1)
+    classifier = open_classifier(bundle, bundle.variant("int8"), "onnxruntime-cpu", threads=1)
     answers = np.concatenate([classifier(inputs[i : i + 1]) for i in range(len(inputs))])
 
     expected = np.asarray(network(inputs, training=False))

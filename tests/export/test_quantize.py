@@ -14,7 +14,7 @@ from onnx import numpy_helper
 from onnxruntime import quantization as ort
 
 from edge.bundle.bundle import open_bundle
-from edge.classifier import OnnxClassifier
+from edge.engine.onnx_cpu import OnnxCpu
 from edge.errors import Refused
 from edge.photos.dataset import Dataset, open_dataset
 from edge.preprocess import model_input
@@ -216,7 +216,7 @@ def _test_pictures(dataset: Dataset) -> Any:
 
 
 def _answers(model: Path, pictures: Any) -> Any:
-    return PerPhoto(OnnxClassifier(model.read_bytes(), "cpu", 1))(pictures)
+    return PerPhoto(OnnxCpu(model.read_bytes()))(pictures)
 
 
 def _graph(bundle: Any) -> Any:

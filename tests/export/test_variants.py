@@ -11,7 +11,10 @@ import pytest
 from onnx import TensorProto
 
 from edge.bundle.bundle import Bundle, open_bundle
-from edge.classifier import TFLITE, TfliteClassifier, open_classifier, tflite_runtime
+from edge.config import EngineConfig
+from edge.engine.engine import open_classifier, open_engine
+from edge.engine.litert import TFLITE, Litert, tflite_runtime
+from edge.engine.runtimes import on_processor
 from edge.errors import ProviderError, Refused
 from edge.photos.dataset import open_dataset
 from edge.preprocess import model_input
@@ -47,11 +50,23 @@ def test_every_variant_decides_as_the_network(name: str, bundle: Bundle, network
     inputs = np.stack([model_input(photo.path, SIZE) for photo in test])
     expected = np.asarray(network(inputs, training=False))
 
-    classifier = open_classifier(bundle, bundle.variant(kind.precision, kind.format), "cpu", threads=1)
+    variant = bundle.variant(kind.precision, kind.format)
+    classifier = open_classifier(bundle, variant, on_processor(variant), threads=1)
     answers = np.concatenate([classifier(picture[None]) for picture in inputs])
 
     assert (answers.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.98
     assert np.abs(answers - expected).max() < 0.1
+
+
+def test_a_line_left_to_itself_measures_all_that_runs_here(bundle: Bundle) -> None:
+    """Each variant for the processor is proven and timed; that for a card that is not there is told with its reason."""
+    engine = open_engine(EngineConfig(threads=1), bundle)
+
+    measured = [f"{on_processor(v)} {v.precision}, 1 thread: " for v in bundle.manifest.variants if v.provider == "cpu"]
+
+    assert len(measured) == 5
+    assert all(words in engine.why for words in measured)
+    assert "onnxruntime-cuda fp16" in engine.why
 
 
 def test_one_bundle_holds_all_of_them_each_for_its_provider(bundle: Bundle) -> None:
@@ -82,7 +97,7 @@ def test_fp16_computes_in_halves_but_softmax(bundle: Bundle) -> None:
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_a_dynamic_batch_takes_any_number(precision: str, bundle: Bundle) -> None:
     """Exported with --batch dynamic, ONNX models classify three pictures as they classify each."""
-    classifier = open_classifier(bundle, bundle.variant(precision), "cpu", threads=1)
+    classifier = open_classifier(bundle, bundle.variant(precision), "onnxruntime-cpu", threads=1)
     pictures = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
 
     together = classifier(pictures)
@@ -126,14 +141,6 @@ def test_a_file_that_lost_its_weights_is_refused(tmp_path: Path) -> None:
     assert small.name in str(caught.value)
 
 
-def test_tflite_on_a_gpu_is_an_error(bundle: Bundle) -> None:
-    """Asked for CUDA, TFLite doesn't run on the CPU instead."""
-    variant = bundle.variant("int8", "tflite")
-
-    with pytest.raises(ProviderError, match="expected provider 'cpu' for a TFLite model, found 'cuda'"):
-        open_classifier(bundle, variant, "cuda", threads=1)
-
-
 @pytest.mark.parametrize(
     ("runtimes", "content", "line"),
     [
@@ -144,6 +151,6 @@ def test_tflite_on_a_gpu_is_an_error(bundle: Bundle) -> None:
 def test_no_runtime_or_no_model_is_one_line(runtimes: tuple[str, ...], content: bytes, line: str) -> None:
     """What is missing or broken is said with the runtime's name or the way to get one."""
     with pytest.raises(ProviderError, match=line) as caught:
-        TfliteClassifier(content, "cpu", 1, runtimes=runtimes)
+        Litert(content, runtimes=runtimes)
 
     assert "\n" not in str(caught.value)

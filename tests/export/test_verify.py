@@ -16,11 +16,11 @@ from onnx import numpy_helper
 
 from edge.bundle.bundle import GOLDEN, Bundle, encode_golden, open_bundle, sha256, write_bundle
 from edge.bundle.manifest import Variant
-from edge.classifier import OnnxClassifier
+from edge.engine.onnx_cpu import OnnxCpu
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).parents[2]
-REFUSED, UNAVAILABLE, BAD = 1, 69, 78
+REFUSED, USAGE, UNAVAILABLE, BAD = 1, 2, 69, 78
 INT8 = "model-int8.onnx"
 DEVICE_ONLY = """
 import sys
@@ -47,6 +47,24 @@ def test_a_device_repeats_the_gate_without_keras(exported: Path, photos: Path) -
     told = json.loads(done.stdout.splitlines()[-1])
     assert (told["passed"], told["same_photos"], told["failures"]) == (True, True, [])
     assert [golden["passed"] for golden in told["golden"]] == [True, True]
+
+
+def test_photos_in_other_folders_are_led_to_their_classes_by_a_map(
+    exported: Path, photos: Path, export_command: Command, tmp_path: Path
+) -> None:
+    """The very photos of the export, so that the gate itself is repeated."""
+    renamed, file = tmp_path / "renamed", tmp_path / "map.toml"
+    shutil.copytree(photos, renamed)
+    for folder in sorted(renamed.iterdir()):
+        folder.rename(renamed / f"all-{folder.name}")
+    file.write_text("[folders]\n" + "".join(f'all-{path.name} = "{path.name}"\n' for path in photos.iterdir()), "utf-8")
+
+    plain = export_command("verify", exported, "--dataset", renamed)
+    led = export_command("verify", exported, "--dataset", renamed, "--map", file, "--json")
+
+    assert plain.returncode == USAGE
+    told = json.loads(led.stdout.splitlines()[-1])
+    assert (led.returncode, told["same_photos"], told["failures"]) == (0, True, [])
 
 
 def test_on_the_same_machine_it_finds_what_the_export_found(
@@ -186,7 +204,7 @@ def _with_model(bundle: Bundle, change: Callable[[Any], None], target: Path) -> 
     change(model)
     content: bytes = model.SerializeToString()
     inputs = bundle.golden(bundle.variant("fp32")).inputs
-    classify = OnnxClassifier(content, "cpu", 1)
+    classify = OnnxCpu(content)
     answers = np.concatenate([classify(inputs[i : i + 1]) for i in range(len(inputs))])
     golden = encode_golden(inputs, {INT8: bundle.golden(bundle.variant("int8")).expected, "model-fp32.onnx": answers})
     variants = tuple(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from edge.gate.rules import SILENCE_MS
+from edge.gate.sender import SILENCE_MS
 from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Listener, Mosquitto
-from tests.faults.audit import CLOCK_MS, audit
+from tests.faults.audit import LOOK_MS, audit
 from tests.faults.line_file import RATE
 from tests.faults.table import Figure
 from tests.faults.works import Works
@@ -19,6 +19,8 @@ HEALED_S = 10.0
 FAR_MM = 1_000.0
 """A gate so far away has movements waiting when it becomes silent."""
 SEED = 1
+SPARE_ROWS = 20_000
+"""Decisions while processes are restarted."""
 SETTLED_S = 2.0
 """After the last item: the longest validity, and the answers' way back."""
 
@@ -28,10 +30,11 @@ def kill(folder: Path, *, broker: int, daemon: int, gate: int, decisions: int, c
     draw = random.Random(SEED)
     victims = ["broker"] * broker + ["daemon"] * daemon + ["gate"] * gate
     draw.shuffle(victims)
-    rows = round(max(decisions, len(victims) * 10 * RATE) * 1.5)
-    with Works(folder, Mosquitto(folder).start(), rows=rows) as works:
+    with Works(folder, Mosquitto(folder).start(), rows=2 * decisions + SPARE_ROWS) as works:
         works.start()
-        healed_s = [_die(works, victim, draw, 2 * decisions / RATE / len(victims)) for victim in victims]
+        began_s = time.monotonic()
+        times_s = sorted(began_s + draw.uniform(0, decisions / RATE) for _ in victims)
+        healed_s = [_die(works, victim, draw, at_s) for victim, at_s in zip(victims, times_s, strict=True)]
         while works.count() < decisions:
             time.sleep(1.0)
         time.sleep(calm_s)
@@ -55,9 +58,9 @@ def kill(folder: Path, *, broker: int, daemon: int, gate: int, decisions: int, c
     ]
 
 
-def _die(works: Works, victim: str, draw: random.Random, pause_s: float) -> float:
-    """Within `pause_s`, kill and restart it; seconds until the gate moved again."""
-    time.sleep(draw.uniform(0, pause_s))
+def _die(works: Works, victim: str, draw: random.Random, at_s: float) -> float:
+    """At `at_s`, or at once if that is past, kill and restart it; seconds until the gate moved again."""
+    time.sleep(max(0.0, at_s - time.monotonic()))
     works.kill(victim)
     time.sleep(draw.choice((0.0, 0.0, draw.uniform(0, 2.0))))
     works.restart(victim)
@@ -84,7 +87,7 @@ def stop_daemon(folder: Path, *, times: int, told_ms: float) -> list[Figure]:
             fault,
             f"no movement from {SILENCE_MS / 1000:.2f} s after the last heartbeat on, by the gate's clock",
             f"the last one {moved_ms / 1000:.3f} s after it; {found}",
-            moved_ms <= SILENCE_MS + CLOCK_MS and found.sound,
+            moved_ms <= SILENCE_MS + found.clock_ms + LOOK_MS and found.sound,
         ),
         Figure(
             fault,

@@ -15,6 +15,8 @@ class Movement(NamedTuple):
     at_ms: float
     allowed_ms: float
     """When the rules allowed it."""
+    clock_ms: float
+    """So far off the gate took the daemon's clock to be. Both read the same one: it is what the gate knows it to."""
     boot: str
     seq: int
 
@@ -28,8 +30,8 @@ class Notebook:
 
     def add(self, movement: Movement) -> None:
         """In one write: SIGKILL leaves whole lines."""
-        at_ms, allowed_ms, boot, seq = movement
-        os.write(self._file, f"{at_ms:.3f} {allowed_ms:.3f} {boot} {seq}\n".encode())
+        at_ms, allowed_ms, clock_ms, boot, seq = movement
+        os.write(self._file, f"{at_ms:.3f} {allowed_ms:.3f} {clock_ms:.3f} {boot} {seq}\n".encode())
 
     def all(self) -> list[Movement]:
         """In the order in which they happened."""
@@ -48,5 +50,5 @@ class Notebook:
 
 def _read(text: bytes) -> Iterator[Movement]:
     for line in text.decode().splitlines():
-        at, allowed, boot, seq = line.split()
-        yield Movement(float(at), float(allowed), boot, int(seq))
+        at, allowed, clock, boot, seq = line.split()
+        yield Movement(float(at), float(allowed), float(clock), boot, int(seq))

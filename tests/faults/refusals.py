@@ -99,9 +99,8 @@ def payloads(folder: Path, *, attempts: int) -> list[Figure]:
         works.end_camera()
         time.sleep(SETTLED_S)
         found = audit(works.ledger(), works.movements())
-    obeyed = [found.sound and lives] * len(sent)
     return [
-        _refused("malformed and oversize payloads", obeyed, lives),
+        _refused("malformed and oversize payloads", [found.sound] * len(sent), lives, f"; {found}"),
         _refused("retained command", kept, lives and found.sound),
     ]
 
@@ -127,9 +126,9 @@ def _retained(works: Works, speaker: Listener, attempts: int) -> list[bool]:
     return refused
 
 
-def _refused(fault: str, refused: list[bool], lives: bool) -> Figure:
+def _refused(fault: str, refused: list[bool], lives: bool, found: str = "") -> Figure:
     ok = lives and bool(refused) and all(refused)
-    return Figure(fault, PROMISE, f"{sum(refused)} of {len(refused)}; {'both sort' if lives else 'NOT up'}", ok)
+    return Figure(fault, PROMISE, f"{sum(refused)} of {len(refused)}; {'both sort' if lives else 'NOT up'}{found}", ok)
 
 
 def _lives(works: Works) -> bool:

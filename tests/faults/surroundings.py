@@ -21,7 +21,7 @@ JUMPS_S = (-3_600, -YEARS_S, YEARS_S, 0)
 """Offsets of the wall clock from the true one, one after the other."""
 WALL_CLOCK = Path(__file__).with_name("wall_clock.c")
 DISK_MIB = 16
-DISK_TESTS = Path(__file__).parents[1] / "edge" / "test_ledger_disk.py"
+DISK_TESTS = Path(__file__).parents[1] / "edge" / "ledger" / "test_ledger_disk.py"
 
 
 def clock(folder: Path, *, seconds: float) -> list[Figure]:

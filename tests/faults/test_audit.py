@@ -18,10 +18,10 @@ def told(decision: BinDecision, outcome: str | None = "fired") -> Entry:
     return Entry(decision, published=True, answer=Answer(**fields, outcome=outcome) if outcome else None)
 
 
-def moved(decision: BinDecision, at_ms: float | None = None) -> Movement:
+def moved(decision: BinDecision, at_ms: float | None = None, clock_ms: float = 0.0) -> Movement:
     """When it was due, or at `at_ms`."""
     at_ms = decision.act_t_ms if at_ms is None else at_ms
-    return Movement(at_ms, at_ms, decision.boot, decision.seq)
+    return Movement(at_ms, at_ms, clock_ms, decision.boot, decision.seq)
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def test_sound_run_is_sound(three: list[BinDecision]) -> None:
 BROKEN: dict[str, Callable[[list[BinDecision]], tuple[list[Entry], list[Movement]]]] = {
     "gaps": lambda three: ([told(three[0]), told(three[2])], [moved(three[0]), moved(three[2])]),
     "twice": lambda three: ([told(three[0])], [moved(three[0]), moved(three[0])]),
-    "late": lambda three: ([told(three[0])], [moved(three[0], three[0].t_ms + 251)]),
-    "early": lambda three: ([told(three[0])], [moved(three[0], three[0].act_t_ms - 51)]),
+    "late": lambda three: ([told(three[0])], [moved(three[0], three[0].t_ms + 206)]),
+    "early": lambda three: ([told(three[0])], [moved(three[0], three[0].act_t_ms - 6)]),
     "untrue": lambda three: ([told(three[0])], []),
     "untold": lambda three: ([told(three[0], None)], [moved(three[0])]),
 }
@@ -68,6 +68,16 @@ def test_movement_that_is_said_to_be_none_is_untrue(three: list[BinDecision]) ->
     assert [one.untrue for one in found] == [1, 1, 0]
 
 
+@pytest.mark.parametrize(("clock_ms", "late", "sound"), [(0.5, 1, False), (15.0, 0, True), (25.0, 0, False)])
+def test_late_is_what_a_gate_could_have_known(
+    three: list[BinDecision], clock_ms: float, late: int, sound: bool
+) -> None:
+    """It knows the daemon's clock to the shortest way of a heartbeat, which has a bound of its own."""
+    found = audit([told(three[0])], [moved(three[0], three[0].t_ms + 215, clock_ms)])
+
+    assert (found.late, found.sound) == (late, sound)
+
+
 def test_movement_without_a_decision_is_a_gap(three: list[BinDecision]) -> None:
     """Nothing may move that no ledger knows."""
     assert audit([told(three[0])], [moved(three[0]), moved(three[1])]).gaps == [
@@ -86,5 +96,6 @@ def test_verdict_is_told_in_words(three: list[BinDecision]) -> None:
 
     assert isinstance(found, Audit)
     assert str(found) == (
-        "1 decisions, 1 moved, 0 unanswered; 0 gaps, 0 twice, 0 late, 0 early, 0 untrue, 0 untold, latest -150 ms"
+        "1 decisions, 1 moved, 0 expired unanswered; 0 gaps, 0 twice, 0 late, 0 early, 0 untrue, 0 untold, "
+        "latest -150 ms, clock known to 0.0 ms"
     )

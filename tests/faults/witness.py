@@ -21,8 +21,8 @@ class Witness(PrintDriver):
 
     def __init__(self, path: Path) -> None:
         self._notebook = Notebook(path)
-        self.allowed_ms = 0.0
-        """When the rules said what is due."""
+        self.allowed_ms = self.clock_ms = 0.0
+        """When the rules said what is due, and what they took the daemon's clock to be off by."""
         self.ready: list[Actuation] = []
 
     def open(self) -> None:
@@ -30,7 +30,7 @@ class Witness(PrintDriver):
         now_ms = monotonic_ms()
         plan = next((plan for plan in self.ready if now_ms < plan.until_ms), self.ready[-1])
         self.ready = self.ready[self.ready.index(plan) + 1 :] or [plan]
-        self._notebook.add(Movement(now_ms, self.allowed_ms, plan.decision.boot, plan.decision.seq))
+        self._notebook.add(Movement(now_ms, self.allowed_ms, self.clock_ms, plan.decision.boot, plan.decision.seq))
 
 
 class WitnessedGate(Gate):
@@ -43,7 +43,7 @@ class WitnessedGate(Gate):
     def due(self, now_ms: float) -> tuple[list[Actuation], list[Answer]]:
         """As the rules say."""
         ready, late = super().due(now_ms)
-        self._witness.allowed_ms, self._witness.ready = now_ms, ready
+        self._witness.allowed_ms, self._witness.clock_ms, self._witness.ready = now_ms, self.offset_ms or 0.0, ready
         return ready, late
 
 

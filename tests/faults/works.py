@@ -89,13 +89,12 @@ class Works:
 
     def start_daemon(self) -> None:
         """Returns when it says READY, as to systemd."""
-        address = self._folder / "notify"
-        address.unlink(missing_ok=True)
+        name = f"sortline-faults-{os.getpid()}-{id(self):x}"  # no path, which may have 107 bytes and no more
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(str(address))
+            notify.bind(f"\0{name}")
             notify.settimeout(0.2)
             command = [sys.executable, "-m", "edge", "run", "--config", str(self._configuration)]
-            self._spawn("daemon", command, {**self._environment, "NOTIFY_SOCKET": str(address)})
+            self._spawn("daemon", command, {**self._environment, "NOTIFY_SOCKET": f"@{name}"})
             self.wait_for(lambda: _said_ready(notify), READY_S)
 
     def process(self, name: str) -> "subprocess.Popen[bytes]":

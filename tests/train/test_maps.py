@@ -10,8 +10,8 @@ import pytest
 
 from edge.errors import DatasetError
 from edge.photos.dataset import REFERENCE_ORDER, fingerprint, open_dataset
+from edge.photos.maps import open_map, ready_names
 from edge.runfile import read_run
-from train.maps import open_map, ready_names
 
 if TYPE_CHECKING:
     from pathlib import Path

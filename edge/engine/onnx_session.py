@@ -1,0 +1,65 @@
+"""Opens an ONNX model in onnxruntime on exactly the provider that was asked for."""
+
+import ctypes
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from edge.errors import ProviderError
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+def onnxruntime() -> ModuleType:
+    """The library. Raises ProviderError where it is not installed."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # a machine on the line phones nobody
+    try:
+        import onnxruntime as library  # 0.2 s that `--help` and `gate` need not pay
+    except ImportError as error:
+        raise ProviderError(f"expected onnxruntime, found none ({error}); install sortline[cpu] or [gpu]") from error
+    return library  # type: ignore[no-any-return]
+
+
+def open_session(model: bytes, provider: str, options: Any, settings: Mapping[str, str] | None = None) -> Any:
+    """An InferenceSession all of whose nodes run on `provider`; `options` is a SessionOptions, changed here.
+
+    Raises ProviderError that names what is missing.
+    """
+    library = onnxruntime()
+    if provider not in (have := library.get_available_providers()):
+        raise ProviderError(f"expected {provider}, this onnxruntime has {have}; install sortline[gpu]")
+    if provider == CUDA:
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        if missing := _missing_library(library):
+            raise ProviderError(f"expected {provider}, its library is missing: {missing}; install sortline[gpu]")
+    try:
+        session = library.InferenceSession(model, options, providers=[(provider, dict(settings or {}))])
+    except Exception as error:
+        hint = "; is a card there, and free, and its driver new enough?" if provider == CUDA else ""
+        raise ProviderError(f"expected {provider} to run the model, it refused: {first_line(error)}{hint}") from error
+    if (got := session.get_providers()[0]) != provider:
+        raise ProviderError(f"expected {provider}, got {got}: its libraries do not fit the driver")
+    return session
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the stack that some libraries append."""
+    return str(error).partition("\n")[0]
+
+
+def _missing_library(library: ModuleType) -> str:
+    """The first library that CUDA's provider lacks, in the loader's words; empty when all are there."""
+    from contextlib import redirect_stdout
+    from io import StringIO
+
+    with redirect_stdout(StringIO()):  # it prints what it does not find; the loader says it better below
+        library.preload_dlls()  # those of the nvidia-* packages, which no loader looks for
+    folder = Path(library.__file__ or "").parent / "capi"
+    try:
+        ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(str(folder / "libonnxruntime_providers_cuda.so"))
+    except OSError as error:
+        return str(error)
+    return ""
