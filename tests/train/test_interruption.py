@@ -1,6 +1,7 @@
 """The first signal is noted, the second one ends the process."""
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,6 +21,15 @@ def test_the_first_signal_is_only_noted(number: int) -> None:
     assert signal.getsignal(number) == before
 
 
+@pytest.fixture
+def at_a_terminal() -> Iterator[None]:
+    """Python's own way with Ctrl-C; what starts processes in the background has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("at_a_terminal")
 def test_the_second_one_ends_it() -> None:
     """Who presses Ctrl-C twice does not wait for a checkpoint."""
     with Stop().listening():
