@@ -8,7 +8,7 @@ from edge.bundle.manifest import Variant
 from edge.classifier import Probabilities
 from edge.config import EngineConfig
 from edge.engine.contest import Candidate, Contest, Proven
-from edge.engine.onnx_session import first_line
+from edge.engine.onnx_session import cuda_installed, first_line
 from edge.engine.runtimes import CUDA, RUNTIMES, Runner, Runtime, is_meant_for, open_runner, takes
 from edge.engine.self_test import prove
 from edge.engine.tuning import Tuning, inference_cores, pin, tunings
@@ -59,7 +59,9 @@ def open_engine(config: EngineConfig, bundle: Bundle, runtimes: Sequence[Runtime
     contest = Contest(bundle)
     refused = _enter_all(contest, _candidates(config, bundle, runtimes, modest))
     best, proven = _tuned(contest, others)
-    return Engine(best, proven.runner, _why(best, contest, refused), max(proven.took_ms[1:]))
+    return Engine(
+        best, proven.runner, _why(best, contest, refused), max(proven.took_ms[1:]), _card_unused(best, refused)
+    )
 
 
 def open_classifier(bundle: Bundle, variant: Variant, runtime: Runtime, threads: int) -> Runner:
@@ -118,6 +120,12 @@ def _tuned(contest: Contest, others: Sequence[Tuning]) -> tuple[Candidate, Prove
     if best.tuning.threads > 1:
         contest.enter(replace(best, tuning=best.tuning._replace(spinning=True)))
     return contest.winner()
+
+
+def _card_unused(best: Candidate, refused: dict[Candidate, str]) -> tuple[str, ...]:
+    """A problem where the machine was given the libraries for a graphics card, and "auto" had to do without it."""
+    said = [why for candidate, why in refused.items() if candidate.runtime == CUDA]
+    return (f"no-cuda: {said[0]}",) if said and best.runtime != CUDA and cuda_installed() else ()
 
 
 def _why(best: Candidate, contest: Contest, refused: dict[Candidate, str]) -> str:

@@ -22,6 +22,11 @@ def onnxruntime() -> ModuleType:
     return library  # type: ignore[no-any-return]
 
 
+def cuda_installed() -> bool:
+    """Whether this onnxruntime was built for CUDA; a card, its driver and libraries may still be missing."""
+    return CUDA in onnxruntime().get_available_providers()
+
+
 def open_session(model: bytes, provider: str, options: Any, settings: Mapping[str, str] | None = None) -> Any:
     """An InferenceSession all of whose nodes run on `provider`; `options` is a SessionOptions, changed here.
 

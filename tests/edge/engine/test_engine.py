@@ -67,6 +67,24 @@ def test_a_variant_that_cannot_run_here_is_passed_over_with_its_reason(bundle_of
 
     assert engine.variant_name == "int8"
     assert "; not onnxruntime-cuda fp16: expected CUDAExecutionProvider, this onnxruntime has" in engine.why
+    assert engine.problems == ()
+
+
+def test_a_card_that_cannot_be_used_though_its_libraries_are_installed_is_a_problem(
+    bundle_of: Make, onnx_model: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line sorts on the processor, and not without a word: `problems` make it `degraded`."""
+    model = onnx_model(classes=4)
+    bundle = bundle_of({"model-fp16.onnx": (model, "cuda"), "model-int8.onnx": (model, "cpu")})
+    monkeypatch.setattr(
+        "onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    )
+
+    engine = open_engine(ONE_THREAD, bundle)
+
+    assert engine.variant_name == "int8"
+    assert len(engine.problems) == 1
+    assert engine.problems[0].startswith("no-cuda: expected CUDAExecutionProvider")
 
 
 def test_threads_are_measured_and_all_that_were_are_told(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
