@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from edge.errors import Refused
 from edge.photos.dataset import Photo
 from edge.preprocess import model_input
+from export.direct_input import feed_bytes
 from export.nncf_int8 import installed, write_nncf_onnx
 from export.onnx_float import INPUT, WEIGHTED, before_weights
 from export.progress import watched
@@ -69,7 +70,7 @@ def available_methods() -> tuple[Method, ...]:
 def write_int8_onnx(float_onnx: Path, recipe: Recipe, calibration: Calibration, target: Path) -> None:
     """Quantize `float_onnx`. Raises DatasetError for a broken photo, or Refused when a layer stayed in float unasked.
 
-    Cast, mean subtraction and softmax stay float, and so do the logits: 256 steps for them cost more than all weights.
+    Softmax stays float, and so do the logits: 256 steps for them cost more than all weights.
     """
     import onnx
 
@@ -79,6 +80,7 @@ def write_int8_onnx(float_onnx: Path, recipe: Recipe, calibration: Calibration, 
     else:
         front = [node.name for node in before_weights(onnx.load(float_onnx).graph)]
         _quantize(float_onnx, recipe, calibration, target, exclude=[*front, *left])
+    feed_bytes(target)
     refuse_float_weights(target, allowed=recipe.in_float)
 
 
