@@ -24,7 +24,8 @@ TICK_MS = 50.0
 """How often the end of the service is looked for."""
 
 SURE_MS = 2_000.0
-"""What was answered so long before the last heartbeat came has reached the daemon that sent it."""
+"""What was answered so long before the last heartbeat came is taken to have reached the daemon. It may not have where
+the network is slow, or loses much, in one direction only."""
 
 Say = Callable[[str], None]
 

@@ -142,7 +142,7 @@ def test_gate_killed_before_the_daemon_surely_heard_says_it_again(
 def test_gate_restarted_long_after_says_nothing_again(
     mosquitto: Any, listener: Any, a_decision: Make, a_gate: Any, tmp_path: Path
 ) -> None:
-    """Heartbeats without a break prove that the daemon has the answer."""
+    """After heartbeats without a break the daemon is taken to have the answer."""
     journal = ("--journal", str(tmp_path / "journal.db"))
     with a_gate(mosquitto, *journal) as process:
         said(process, "ready")
