@@ -28,6 +28,8 @@ from edge.wire.mqtt_properties import Exchange, connect_properties, publish_prop
 IN_FLIGHT = 20
 """Unacknowledged publishes at most: the default of brokers, and the bound on what a stalled one still delivers."""
 UNSPECIFIED = 0x80
+FAREWELL_S = 1.0
+"""How long a normal end waits for the broker to close the connection from its side."""
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,14 @@ class Session:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _on_socket_close(self, _client: Any, _data: Any, sock: Any) -> None:
-        """Throw away what the kernel has not sent yet: it would arrive when the network heals, and be stale."""
-        if not self._leaving:
-            with contextlib.suppress(OSError):
+        """On a normal end, let the broker close first; on any other, throw away what the kernel has not sent yet.
+
+        It would arrive when the network heals, and be stale.
+        """
+        with contextlib.suppress(OSError):
+            if self._leaving:
+                read_to_end(sock, FAREWELL_S)
+            else:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _on_connect(
@@ -246,3 +253,17 @@ class Session:
         # paho says "unspecified error" when the connection just broke.
         lost = reason == UNSPECIFIED
         self.ended = self.ended or ("connection lost" if lost else str(reason).lower())
+
+
+def read_to_end(sock: socket.socket, timeout_s: float) -> None:
+    """Send nothing more, and throw away what still comes until the peer closes. Raises OSError.
+
+    A socket that is closed with unread input resets the connection, and a busy broker that sees the reset before it has
+    read our DISCONNECT publishes the will.
+    """
+    deadline = time.monotonic() + timeout_s
+    sock.shutdown(socket.SHUT_WR)
+    while (left_s := deadline - time.monotonic()) > 0:
+        sock.settimeout(left_s)
+        if not sock.recv(65536):
+            return

@@ -3,6 +3,7 @@ import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ from typing import Any
 
 from edge.config import MqttConfig
 from edge.wire.messages import Answer, BinDecision, encode
-from edge.wire.mqtt_session import IN_FLIGHT
+from edge.wire.mqtt import LEAVE_S
+from edge.wire.mqtt_session import FAREWELL_S, IN_FLIGHT, Arrival
 from edge.wire.publisher import Publisher, decoded
 from tests.edge.wire.publishers import BEAT, ONLINE, STOPPED, connected
 
@@ -151,6 +153,30 @@ def test_clean_close(mosquitto: Any, listen: Any) -> None:
     time.sleep(0.1)
     with listen(mosquitto.host, mosquitto.port, "sortline/l1/status") as ears:
         assert [state_of(heard) for heard in ears.all_within(0.2)] == [("boot-1", "stopped")]
+
+
+def test_unread_answers_do_not_turn_a_clean_close_into_a_crash(mosquitto: Any, listener: Any, eventually: Any) -> None:
+    """A broker that is too busy to read our DISCONNECT at once finds it all the same: no will follows `stopped`."""
+    held, arrived = threading.Event(), threading.Event()
+
+    def hold(_: Arrival) -> None:
+        arrived.set()
+        held.wait(10)
+
+    with Publisher(MqttConfig(port=mosquitto.port), "l1", "boot-1", on={"answer": hold}) as publisher:
+        publisher.connect()
+        publisher.publish_status(ONLINE)
+        listener.say("sortline/l1/answer", b"keeps the receiver busy")
+        eventually(arrived.is_set)
+        listener.say("sortline/l1/answer", b"stays unread" * 1000)
+        mosquitto.pause()
+        threading.Timer(LEAVE_S + FAREWELL_S / 2, mosquitto.resume).start()
+
+        publisher.close(STOPPED)
+        held.set()
+
+    statuses = [heard for heard in listener.all_within(1.0) if heard.topic == "sortline/l1/status"]
+    assert [state_of(heard) for heard in statuses] == [("boot-1", "online"), ("boot-1", "stopped")]
 
 
 def test_frozen_predecessor_cannot_take_the_status_back(mosquitto: Any, listen: Any) -> None:
