@@ -61,6 +61,7 @@ def run_gate(
         while not stop.is_set():
             service.step(outbox)
             service.tell(lambda report: connection.publish(where, encode(report), retain=True))
+            service.complain(connection.problems)
         service.stop(outbox)
         connection.publish(where, away, retain=True)
         connection.close()
@@ -74,6 +75,7 @@ class Service:
         self._rules, self._movements, self._say = rules, movements, say
         self._inbox: queue.Queue[tuple[Arrival, float]] = queue.Queue(INBOX)
         self._told: GateReport | None = None
+        self._problems: tuple[str, ...] = ()
 
     def receive(self, arrival: Arrival) -> None:
         """From the connection's thread."""
@@ -92,6 +94,12 @@ class Service:
         if report != self._told and publish(report):
             self._told = report
             self._say(f"state {report.state}{f' ({report.detail})' if report.detail else ''}")
+
+    def complain(self, problems: tuple[str, ...]) -> None:
+        """Say what the broker refuses us, and that it is away, when that has changed."""
+        if problems != self._problems:
+            self._problems = problems
+            self._say(f"trouble {', '.join(problems)}" if problems else "no trouble any more")
 
     def step(self, outbox: Outbox) -> None:
         """Wait for the next message or movement, and do it."""

@@ -12,7 +12,9 @@ import msgspec
 from edge.config import MqttConfig
 from edge.errors import BrokerError
 from edge.wire.messages import encode, topic
-from edge.wire.mqtt import Connection, monotonic_ms
+from edge.wire.mqtt import NO_EXCHANGE, Connection, monotonic_ms
+from edge.wire.mqtt_access import read_access
+from edge.wire.mqtt_session import Session
 from tests.conftest import Listener, Mosquitto
 from tests.faults.audit import audit
 from tests.faults.kills import HEALED_S
@@ -170,13 +172,16 @@ def _mute(config: MqttConfig, where: str) -> bool:
 
 def _turned_away(works: Works, where: str, payload: bytes) -> bool:
     """Who says so much loses its connection."""
-    with _connection(MqttConfig(host=works.broker.host, port=works.broker.port)) as connection:
-        connection.connect()
-        connection.publish(where, payload)
-        deadline = time.monotonic() + SAYS
-        while connection.connected and time.monotonic() < deadline:
-            time.sleep(0.005)
-        return not connection.connected
+    session = Session(read_access(MqttConfig(host=works.broker.host, port=works.broker.port)), "intruder", will=None)
+    session.open(())
+    session.publish(where, payload, qos=1, retain=False, expiry_s=None, exchange=NO_EXCHANGE)
+    deadline = time.monotonic() + SAYS
+    while not session.ended and time.monotonic() < deadline:
+        session.pump(0.1)
+    refused = bool(session.ended)
+    session.drop()
+    session.release()
+    return refused
 
 
 def _connection(config: MqttConfig) -> Connection:

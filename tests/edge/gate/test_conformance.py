@@ -125,6 +125,11 @@ def test_a_gate_of_somebody_else_can_keep_them(certified: Certified) -> None:
     assert set(broken(certified["plc"])) <= OPTIONAL, broken(certified["plc"])
 
 
+def test_a_gate_of_an_older_version_is_told_what_it_leaves_out(certified: Certified) -> None:
+    """It may, and its maker should know."""
+    assert "asked" in broken(certified["plc"])
+
+
 @pytest.mark.parametrize("missing", BROKEN)
 def test_a_bad_gate_is_found_out(certified: Certified, missing: str) -> None:
     """A gate that leaves one thing out breaks the rules that are about it, and no others."""

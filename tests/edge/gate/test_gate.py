@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from edge.wire.messages import Answer, BinDecision, Heartbeat, encode
+from tests.conftest import Mosquitto
 from tests.edge.gate.bench import ask
 
 Make = Callable[..., BinDecision]
@@ -70,6 +71,20 @@ def test_service_without_broker(mosquitto: Any, a_gate: Any) -> None:
     assert process.returncode == 69
     assert len(errors.splitlines()) == 1
     assert f"127.0.0.1:{mosquitto.port}" in errors
+
+
+def test_gate_that_may_not_speak_says_so(tmp_path: Path, a_gate: Any) -> None:
+    """A broker whose access list has another gate in mind takes nothing: it is named, and the gate stays up."""
+    (tmp_path / "acl").write_text("topic read sortline/#\n")
+    broker = Mosquitto(tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}").start()
+    try:
+        with a_gate(broker) as process:
+            said(process, "ready")
+            assert said(process, "trouble") == "trouble publish-refused: not authorized\n"
+            broker.kill()
+            assert said(process, "trouble") == "trouble broker-away\n"
+    finally:
+        broker.kill()
 
 
 def test_answer_waits_for_the_broker(mosquitto: Any, listen: Any, a_decision: Make, a_gate: Any) -> None:
