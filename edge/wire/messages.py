@@ -197,7 +197,7 @@ class Stats(Message, frozen=True, kw_only=True):
     """By bin."""
     reasons: dict[str, int]
     answers: dict[str, int]
-    """By outcome, as they came: what a gate says once more after a silence counts again."""
+    """By outcome, as they came: what a gate tells again counts again."""
     unpublished: int
     """Decisions that were not sent: the broker was away, or the ledger could not keep them."""
     latency_ms: dict[str, Percentiles]
