@@ -1,18 +1,25 @@
 """The answers of a gate on their way: they tell of the past and command nothing, so they may wait for a broker."""
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from edge.wire.messages import Answer, encode, topic
-from edge.wire.mqtt import Connection
 
 WAITING = 1000
 """Answers that may wait; the oldest goes first. A daemon asks for what it misses."""
 
 
+class Publishes(Protocol):
+    """The way to the broker."""
+
+    def publish(self, topic: str, payload: bytes, /) -> bool:
+        """Write it now (True) or never (False)."""
+
+
 class Outbox:
     """Sends in order, each once: neither a socket nor a broker that takes an answer knows whether the daemon has it."""
 
-    def __init__(self, connection: Connection, say: Callable[[str], None]) -> None:
+    def __init__(self, connection: Publishes, say: Callable[[str], None]) -> None:
         self._connection, self._say = connection, say
         self._waiting: dict[tuple[str, int, str], Answer] = {}
 
