@@ -51,7 +51,7 @@ def keep(ledger: Ledger) -> float:
     began_ns = time.perf_counter_ns()
     decision = ledger.record(a_decision)
     took_ms = (time.perf_counter_ns() - began_ns) / 1e6
-    ledger.mark_published(decision.seq)
+    ledger.mark_published(decision)
     ledger.answer(
         Answer(
             line="line1", boot=decision.boot, seq=decision.seq, item=1, bin="recyclable", gate="west", outcome="fired"

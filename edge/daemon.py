@@ -26,6 +26,7 @@ from edge.line_control import LineControl
 from edge.metrics import Metrics
 from edge.wire.inputs import Inputs
 from edge.wire.messages import Answer
+from edge.wire.mqtt import monotonic_ms
 from edge.wire.publisher import Publisher, decoded
 from edge.wire.remote_commands import RemoteCommands
 
@@ -138,6 +139,7 @@ class Service:
                 self._commands.serve()
                 self._announcer.progress(self._reasons())
                 self._ledger.flush()
+                self._ask()
         except Ended:
             why = "end of recording"
         except EngineFault as error:
@@ -196,6 +198,12 @@ class Service:
             self._line.listen()
             self._announcer.progress(self._reasons())
             self._ledger.flush()
+
+    def _ask(self) -> None:
+        """Gates for the answers that never came."""
+        if self._publisher.connected:
+            for ask in self._ledger.unanswered.questions(monotonic_ms()):
+                self._publisher.publish_ask(ask)
 
     def _reasons(self) -> tuple[str, ...]:
         camera = (self._camera_problem,) if self._camera_problem else self._camera.problems

@@ -173,7 +173,7 @@ class Line:
                 self._metrics.unpublished += 1
                 return None
             if self._publisher.publish_decision(decision):
-                self._ledger.mark_published(decision.seq)
+                self._ledger.mark_published(decision)
                 self._busy_until_mm = max(self._busy_until_mm, decision.act_mm + decision.reach_mm)
             else:
                 self._metrics.unpublished += 1

@@ -14,7 +14,7 @@ from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.outbox import Outbox
 from edge.gate.rules import Gate
-from edge.wire.messages import Answer, BinDecision, GateReport, Heartbeat, Status, decode, encode, topic
+from edge.wire.messages import Answer, Ask, BinDecision, GateReport, Heartbeat, Status, decode, encode, topic
 from edge.wire.mqtt import Connection, monotonic_ms
 from edge.wire.mqtt_session import Arrival, Will
 
@@ -22,10 +22,6 @@ INBOX = 1000
 """Messages that may wait; beyond it they are dropped, and their items go to the reject bin."""
 TICK_MS = 50.0
 """How often the end of the service is looked for."""
-
-SURE_MS = 2_000.0
-"""What was answered so long before the last heartbeat came is taken to have reached the daemon. It may not have where
-the network is slow, or loses much, in one direction only."""
 
 Say = Callable[[str], None]
 
@@ -47,11 +43,12 @@ def run_gate(
     driver.close()
     service = Service(rules, Movements(rules, driver, journal, hold_ms, monotonic_ms, say), say)
     where = topic(rules.line, "gate", rules.bin)
+    heard = ("decision", rules.bin), ("ask", rules.bin), ("heartbeat",), ("status",)
     away = encode(msgspec.structs.replace(rules.report, state="safe", detail="the gate is away"))
     with Connection(
         config,
         f"sortline-{rules.line}-gate-{rules.name}",
-        topics=tuple(topic(rules.line, *levels) for levels in (("decision", rules.bin), ("heartbeat",), ("status",))),
+        topics=tuple(topic(rules.line, *levels) for levels in heard),
         on_message=service.receive,
         on_return=service.tell_again,
         will=Will(where, away),
@@ -60,11 +57,11 @@ def run_gate(
         if connection.problems:
             raise BrokerError(f"broker {config.host}:{config.port}: {', '.join(connection.problems)}; check its ACL")
         say(f"ready line={rules.line} bin={rules.bin} gate={rules.name} broker={config.host}:{config.port}")
-        outbox = Outbox(connection, journal, say)
-        outbox.put(journal.unsent())
+        outbox = Outbox(connection, say)
         while not stop.is_set():
             service.step(outbox)
             service.tell(lambda report: connection.publish(where, encode(report), retain=True))
+            service.complain(connection.problems)
         service.stop(outbox)
         connection.publish(where, away, retain=True)
         connection.close()
@@ -78,9 +75,7 @@ class Service:
         self._rules, self._movements, self._say = rules, movements, say
         self._inbox: queue.Queue[tuple[Arrival, float]] = queue.Queue(INBOX)
         self._told: GateReport | None = None
-        self._heard_ms = self._returned_ms = 0.0
-        self._missed = True
-        """The daemon was gone, also where its status is the first to say that it is back."""
+        self._problems: tuple[str, ...] = ()
 
     def receive(self, arrival: Arrival) -> None:
         """From the connection's thread."""
@@ -91,7 +86,7 @@ class Service:
 
     def tell_again(self) -> None:
         """From the connection's thread: the broker may have forgotten the report, or published the will."""
-        self._told, self._returned_ms = None, monotonic_ms()
+        self._told = None
 
     def tell(self, publish: Callable[[GateReport], bool]) -> None:
         """Publish how the gate is, when it is not what was told last."""
@@ -100,9 +95,14 @@ class Service:
             self._told = report
             self._say(f"state {report.state}{f' ({report.detail})' if report.detail else ''}")
 
+    def complain(self, problems: tuple[str, ...]) -> None:
+        """Say what the broker refuses us, and that it is away, when that has changed."""
+        if problems != self._problems:
+            self._problems = problems
+            self._say(f"trouble {', '.join(problems)}" if problems else "no trouble any more")
+
     def step(self, outbox: Outbox) -> None:
         """Wait for the next message or movement, and do it."""
-        self._missed = self._missed or not self._rules.alive
         patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
         with contextlib.suppress(queue.Empty):
             outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
@@ -120,7 +120,10 @@ class Service:
             if kind == "decision":
                 return self._decide(decode(arrival.payload, BinDecision), arrival, at_ms)
             if kind == "heartbeat":
-                return self._hear(outbox, decode(arrival.payload, Heartbeat), at_ms)
+                return self._rules.heartbeat(decode(arrival.payload, Heartbeat), at_ms)
+            if kind == "ask":
+                self._tell_again(outbox, decode(arrival.payload, Ask), retained=arrival.retained)
+                return []
             status = decode(arrival.payload, Status)
         except msgspec.DecodeError as error:
             self._say(f"malformed {arrival.topic}: {error}")
@@ -137,15 +140,8 @@ class Service:
         self._say(f"planned seq={decision.seq} item={decision.item} bin={decision.bin} in={in_ms:.0f}ms")
         return answers
 
-    def _hear(self, outbox: Outbox, beat: Heartbeat, at_ms: float) -> list[Answer]:
-        """A daemon that is back, or heard again by us who were away, has missed what was answered meanwhile.
-
-        A heartbeat proves that it hears us: it subscribes before it sends the first one, and none is retained.
-        """
-        answers = self._rules.heartbeat(beat, at_ms)
-        if self._rules.alive:
-            if self._missed or self._heard_ms < self._returned_ms <= at_ms:
-                outbox.repeat(self._heard_ms - SURE_MS)
-            outbox.confirm(at_ms - SURE_MS)
-            self._heard_ms, self._missed = at_ms, False
-        return answers
+    def _tell_again(self, outbox: Outbox, ask: Ask, *, retained: bool) -> None:
+        """Whatever a broker kept was asked long ago."""
+        answers = [] if retained else self._movements.recall(ask)
+        outbox.put_again(answers)
+        self._say(f"asked boot={ask.boot} decisions={len(ask.decisions)} answers={len(answers)}")

@@ -7,17 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from edge.errors import ConfigError
-from edge.gate.memory import REMEMBERED
-from edge.wire.messages import Answer, encode
+from edge.wire.messages import Answer, decode, encode
 
+KEPT = 20_000
+"""Answers, some 8 MB: twice as many as a daemon may ask for."""
 TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
-    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, seq INTEGER NOT NULL, answer TEXT NOT NULL,
-    sent INTEGER NOT NULL DEFAULT 0, UNIQUE (boot, seq))
+    id INTEGER PRIMARY KEY, boot TEXT NOT NULL, seq INTEGER NOT NULL, answer TEXT NOT NULL, UNIQUE (boot, seq))
 """
+FORGOTTEN = "CREATE TABLE IF NOT EXISTS forgotten (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL)"
+TRIM = "DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ? RETURNING seq"
+FORGET = "INSERT INTO forgotten VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET seq = max(seq, excluded.seq)"
+OLDEST = "SELECT coalesce((SELECT seq FROM forgotten), (SELECT seq FROM answers ORDER BY id LIMIT 1))"
 NOTE = """
 INSERT INTO answers (boot, seq, answer) VALUES (?, ?, ?)
 ON CONFLICT (boot, seq) DO UPDATE SET answer = excluded.answer
@@ -39,7 +41,7 @@ class Journal:
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute(TABLE)
-            self._db.execute("DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - ?", (REMEMBERED,))
+            self._db.execute(FORGOTTEN)
         except sqlite3.Error as error:
             raise ConfigError(f"{path}: --journal: expected a file of this gate's own, found '{error}'") from error
 
@@ -47,21 +49,22 @@ class Journal:
         """(boot, seq) of all that is remembered, oldest first: nothing of it may move again."""
         return list(self._db.execute("SELECT boot, seq FROM answers ORDER BY id"))
 
-    def unsent(self) -> list[Answer]:
-        """Answers that a daemon may not have, oldest first: what the gate did before it ended."""
-        found = self._db.execute("SELECT answer FROM answers WHERE NOT sent ORDER BY id")
-        return [msgspec.json.decode(text, type=Answer) for (text,) in found]
+    def recall(self, boot: str, seq: int) -> Answer | None:
+        """What was noted of this decision last; None: nothing, or it is forgotten."""
+        found = self._db.execute("SELECT answer FROM answers WHERE boot = ? AND seq = ?", (boot, seq)).fetchone()
+        return decode(found[0].encode(), Answer) if found else None
+
+    def reaches(self, seq: int) -> bool:
+        """Whether a decision with this number would be here if it had ever come: it is above all that is forgotten."""
+        (oldest,) = self._db.execute(OLDEST).fetchone()
+        return oldest is not None and seq > oldest
 
     def note(self, answers: Iterable[Answer], *, durably: bool) -> None:
         """From here on these are true."""
         with self._change(durably=durably) as cursor:
             cursor.executemany(NOTE, _keys(answers))
-            cursor.execute("DELETE FROM answers WHERE id <= last_insert_rowid() - ?", (REMEMBERED,))
-
-    def mark_sent(self, answers: Iterable[Answer]) -> None:
-        """The daemon has these. A `duplicate` says nothing of the movement, which may still wait."""
-        with self._change(durably=False) as cursor:
-            cursor.executemany("UPDATE answers SET sent = 1 WHERE boot = ? AND seq = ? AND answer = ?", _keys(answers))
+            if dropped := cursor.execute(TRIM, (KEPT,)).fetchall():
+                cursor.execute(FORGET, max(dropped))
 
     def __enter__(self) -> Self:
         """Open since it was made."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from edge.gate.drivers import DriveError, Driver, Inputs
 from edge.gate.journal import Journal
 from edge.gate.rules import SEQ_LIMIT, Actuation, Gate
-from edge.wire.messages import Answer
+from edge.wire.messages import Answer, Ask
 
 INTENT_LEAD_MS = 30.0
 """So long before a movement its intent is written: an fsync may take so long."""
@@ -74,6 +74,12 @@ class Movements:
         if known:
             self._note(known, durably=False)
             self._intended -= {(answer.boot, answer.seq) for answer in known}
+        return answers
+
+    def recall(self, ask: Ask) -> list[Answer]:
+        """What became of those that the daemon asks for. That one has never come is noted: it must not move later."""
+        answers = self._rules.asked(ask, self._journal.recall, self._journal.reaches)
+        self.settle([answer for answer in answers if answer.outcome == "expired"])
         return answers
 
     def stop(self) -> list[Answer]:

@@ -3,11 +3,23 @@
 Pure: no clock, no socket, no file. `edge.gate.gate` puts it on the wire.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.gate.memory import TRIP_WINDOW_MS, Answered, Trips
 from edge.gate.sender import Sender
-from edge.wire.messages import SCHEMA, Answer, BinDecision, GateReport, GateState, Heartbeat, Outcome, Status
+from edge.wire.messages import (
+    SCHEMA,
+    Answer,
+    Ask,
+    Asked,
+    BinDecision,
+    GateReport,
+    GateState,
+    Heartbeat,
+    Outcome,
+    Status,
+)
 
 MAJOR = SCHEMA.partition(".")[0]
 LATCH_AFTER = 5
@@ -39,6 +51,9 @@ class Gate:
     - Without heartbeats for `SILENCE_MS`, three times their period, or after the last will, what was planned is
       dropped: a trip. `latch_after` trips within a minute latch the gate: it rejects everything until `reset`.
     - While its bin is full or something is jammed it rejects everything.
+    - The daemon asks for answers that it never got: each is told again, word for word. What waits here is answered when
+      it is done; what never came has `expired`, and is a `duplicate` should it still come; what is too long ago is
+      `unknown`.
     """
 
     def __init__(self, line: str, bin_name: str, name: str, *, latch_after: int = LATCH_AFTER) -> None:
@@ -134,6 +149,18 @@ class Gate:
         self.planned = sorted([*self.planned, plan], key=lambda other: other.at_ms)
         return plan
 
+    def asked(
+        self, ask: Ask, recall: Callable[[str, int], Answer | None], reaches: Callable[[int], bool]
+    ) -> list[Answer]:
+        """What became of decisions that the daemon has no answer to.
+
+        `recall`: the answer to a boot and seq as it was noted. `reaches`: whether a seq would be noted, had it come.
+        """
+        waiting = {plan.decision.seq for plan in self.planned if plan.decision.boot == ask.boot}
+        ours = (ask.line, ask.bin) == (self.line, self.bin)
+        done = [one for one in ask.decisions if ours and one.seq not in waiting and 0 <= one.seq < SEQ_LIMIT]
+        return [recall(ask.boot, one.seq) or self._never_came(ask, one, sure=reaches(one.seq)) for one in done]
+
     def due(self, now_ms: float) -> tuple[list[Actuation], list[Answer]]:
         """What must move now, and what may not move any more.
 
@@ -191,6 +218,14 @@ class Gate:
             f"{PLANNED} movements wait already": len(self.planned) < PLANNED,
         }
         return next((why for why, kept in rules.items() if not kept), "")
+
+    def _never_came(self, ask: Ask, one: Asked, *, sure: bool) -> Answer:
+        self._answered.add(ask.boot, one.seq, accepted=ask.boot == self.boot)
+        outcome, why = ("expired", "never came") if sure else ("unknown", "not remembered")
+        return Answer(
+            line=self.line, boot=ask.boot, seq=one.seq, item=one.item, bin=self.bin, gate=self.name, outcome=outcome,
+            detail=why,
+        )  # fmt: skip
 
     def _plan(self, decision: BinDecision) -> Actuation:
         return Actuation(decision, *self._sender.clock.window(decision))

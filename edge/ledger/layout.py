@@ -39,6 +39,12 @@ INSERT OR REPLACE INTO ring (slot, seq, published, outcome, decision, answer)
 SELECT seq % ?, seq, published, outcome, decision, answer FROM old WHERE seq >= 0 ORDER BY seq
 """
 
+OPEN_ROWS = """
+SELECT decision FROM ring WHERE seq >= 0 AND outcome IN (?, ?)
+AND (published OR seq = (SELECT max(seq) FROM ring)) ORDER BY seq DESC LIMIT ?
+"""
+"""Unanswered ones, newest first. The newest of all counts as published: its daemon may have died before it noted so."""
+
 
 def padded(text: bytes, width: int) -> str:
     """`text` at the next multiple of `width` bytes, so that a row never grows where it was once written."""

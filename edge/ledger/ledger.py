@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from edge.errors import Unavailable
 from edge.ledger.checkpoint import Checkpoints
 from edge.ledger.file import connect_to_keep, is_damage, open_ledger_file
-from edge.ledger.layout import ANSWER_BYTES, DECISION_BYTES, OUTCOME_BYTES, padded
+from edge.ledger.layout import ANSWER_BYTES, DECISION_BYTES, OPEN_ROWS, OUTCOME_BYTES, padded
 from edge.ledger.numbers import BLOCK, Numbers
-from edge.wire.messages import Answer, BinDecision, encode
+from edge.ledger.unanswered import OPEN, Unanswered
+from edge.wire.messages import Answer, BinDecision, decode, encode
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +72,10 @@ class Ledger:
         finally:
             self._numbers.pass_on()
 
-    def mark_published(self, seq: int) -> None:
+    def mark_published(self, decision: BinDecision) -> None:
         """The decision was written to the socket. Also flushes."""
+        seq = decision.seq
+        self.unanswered.add(decision)
         try:
             self._db.execute("UPDATE ring SET published = 1 WHERE slot = ? AND seq = ?", (seq % self._rows, seq))
         except sqlite3.Error as error:
@@ -137,6 +140,10 @@ class Ledger:
         except sqlite3.Error as error:
             self._close()
             raise self._refused(error) from error
+        self.unanswered = Unanswered()
+        """What was published, also by earlier runs, and has no answer."""
+        for (text,) in self._db.execute(OPEN_ROWS, (BLANK_OUTCOME, DUPLICATE, OPEN)).fetchall()[::-1]:
+            self.unanswered.add_earlier(decode(text.encode(), BinDecision))
 
     def _close(self) -> None:
         """The keeper is read-only and goes last: so SQLite leaves the log's file, and its disk space, to the next."""
@@ -171,7 +178,7 @@ class Ledger:
         # The first answer counts, but for a "duplicate", which tells nothing of the movement: whether it comes before
         # or after, it must not hide that the gate fired.
         self._checkpoints.count_one()
-        return self._db.execute(
+        kept = self._db.execute(
             """UPDATE ring SET outcome = ?, answer = ? WHERE slot = ? AND seq = ? AND outcome IN (?, ?)
             AND json_extract(decision, '$.boot') = ?""",
             (
@@ -184,6 +191,9 @@ class Ledger:
                 answer.boot,
             ),
         ).rowcount
+        if answer.outcome != "duplicate":
+            self.unanswered.answered(answer.boot, answer.seq)
+        return kept
 
     def _refused(self, error: sqlite3.Error) -> Unavailable:
         if str(error) != self._refusal:

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 T = TypeVar("T")
 
-SCHEMA = "1.1"
+SCHEMA = "1.2"
 """major.minor: a consumer of 1.0 reads every 1.x, for fields are only added within a major version."""
 
 Reason = Literal[
@@ -99,6 +99,24 @@ class Answer(Message, frozen=True, kw_only=True):
     """Why, in words, where the outcome alone does not say it."""
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision of an `Ask`."""
+
+    seq: int
+    item: int
+
+
+class Ask(Message, frozen=True, kw_only=True):
+    """The daemon's ledger has no answer to these, well after their time: the gate tells again what became of them.
+
+    It commands nothing. Whoever does not know it leaves those decisions unanswered, and is asked ever more rarely.
+    """
+
+    bin: str
+    decisions: tuple[Asked, ...]
+    """All of them of `boot`, which may be an earlier one than that of the heartbeats. 50 at most."""
+
+
 class Heartbeat(Message, frozen=True, kw_only=True):
     """Every 250 ms of progress, and at once when the belt's speed changed by more than 1 %.
 
@@ -179,7 +197,7 @@ class Stats(Message, frozen=True, kw_only=True):
     """By bin."""
     reasons: dict[str, int]
     answers: dict[str, int]
-    """By outcome, as they came: what a gate says once more after a silence counts again."""
+    """By outcome, as they came: what a gate tells again counts again."""
     unpublished: int
     """Decisions that were not sent: the broker was away, or the ledger could not keep them."""
     latency_ms: dict[str, Percentiles]

@@ -11,13 +11,15 @@ import msgspec
 from paho.mqtt.client import topic_matches_sub
 
 from edge.config import MqttConfig
-from edge.wire.messages import BinDecision, Heartbeat, Stats, Status, decode, encode, topic
+from edge.wire.messages import Ask, BinDecision, Heartbeat, Stats, Status, decode, encode, topic
 from edge.wire.mqtt import Connection, monotonic_ms
 from edge.wire.mqtt_session import Arrival, Will
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+ASK_EXPIRY_S = 5
+
 Receive = Callable[[Arrival], None]
 """Runs on the connection's thread and must not block. A msgspec.DecodeError out of it marks the message malformed."""
 
@@ -66,6 +68,10 @@ class Publisher:
             return False
         where = topic(self._line, "decision", decision.bin)
         return self._connection.publish(where, encode(decision), expiry_s=max(1, math.ceil(decision.valid_ms / 1000)))
+
+    def publish_ask(self, ask: Ask) -> bool:
+        """QoS 0, and soon stale: what stays unanswered is asked again."""
+        return self._connection.publish(topic(self._line, "ask", ask.bin), encode(ask), qos=0, expiry_s=ASK_EXPIRY_S)
 
     def publish_status(self, status: Status) -> bool:
         """Retained, and sent again after a reconnect, when the will or a broker's loss of memory has replaced it."""

@@ -14,6 +14,7 @@ from edge.wire import messages
 from edge.wire.messages import (
     SCHEMA,
     Answer,
+    Ask,
     BeltReading,
     BinDecision,
     Command,
@@ -48,6 +49,7 @@ class Channel:
 CHANNELS = (
     Channel("decision", "sortline/{line}/decision/{bin}", BinDecision, from_daemon=True, qos=1, retained=False),
     Channel("answer", "sortline/{line}/answer", Answer, from_daemon=False, qos=1, retained=False),
+    Channel("ask", "sortline/{line}/ask/{bin}", Ask, from_daemon=True, qos=0, retained=False),
     Channel("heartbeat", "sortline/{line}/heartbeat", Heartbeat, from_daemon=True, qos=0, retained=False),
     Channel("status", "sortline/{line}/status", Status, from_daemon=True, qos=1, retained=True),
     Channel("stats", "sortline/{line}/stats", Stats, from_daemon=True, qos=1, retained=True),

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -8,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import jsonschema
 import msgspec
 import pytest
 
 from edge.camera.frames import shared_memory_folder
+from edge.config_file import load_config
+from edge.ledger.reader import Question, read_ledger
 from edge.sim.scene import Scene
-from edge.wire.messages import BinDecision, Heartbeat, Stats, Status
+from edge.wire.messages import Answer, Ask, BinDecision, Heartbeat, Stats, Status, encode
+from edge.wire.schemas import json_schema
 
 START_S = 30.0
 STOP_S = 15.0
@@ -102,6 +107,30 @@ def test_a_killed_daemon_is_offline(
     assert offline.topic == "sortline/l1/status"
     eventually(lambda: not is_running(camera))
     assert not list(shared_memory_folder().glob(f"sortline-{daemon.pid}-*"))
+
+
+def test_answers_that_a_killed_daemon_never_got_are_asked_for_by_the_next(
+    recording: Recording, tiny_bundle: Path, line_file: Any, mosquitto: Any, listener: Any, start: Any, eventually: Any
+) -> None:
+    """The ledger outlives the run; what the gate then tells is found in it."""
+    config = line_file(tiny_bundle, recording[0], port=mosquitto.port, camera="loop = true")
+    daemon = start(config)
+    made = msgspec.json.decode(listener.wait_for(is_decision, timeout_s=START_S).payload, type=BinDecision)
+    listener.wait_for(is_decision, timeout_s=START_S)
+    daemon.kill()
+    daemon.wait(STOP_S)
+
+    start(config)
+    heard = listener.wait_for(lambda one: one.topic == f"sortline/l1/ask/{made.bin}", timeout_s=START_S)
+    ask = msgspec.json.decode(heard.payload, type=Ask)
+    told = Answer(line="l1", boot=made.boot, seq=made.seq, item=made.item, bin=made.bin, gate="g", outcome="unknown")
+    listener.say("sortline/l1/answer", encode(told))
+
+    jsonschema.validate(json.loads(heard.payload), json_schema(Ask))
+    assert (ask.boot, heard.retained) == (made.boot, False)
+    assert made.seq in [one.seq for one in ask.decisions]
+    ledger = Path(load_config(config).ledger.path)
+    eventually(lambda: [one.answer for one in read_ledger(ledger, Question(outcome="unknown"))] == [told])
 
 
 def test_a_lost_camera_degrades_the_line_until_it_is_back(

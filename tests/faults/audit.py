@@ -21,13 +21,13 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Audit:
-    """Counts; all but the first four are to be 0."""
+    """Counts; all but the first three are to be 0."""
 
     decisions: int
     moved: int
     fired: int
     unanswered: int
-    """Published and expired, and nobody says so: broker, gate or daemon was away meanwhile, and nothing moved."""
+    """Published, and nobody has ever said what became of them; nothing moved."""
     gaps: list[str]
     """Numbers that are missing within a boot, items twice, movements without a decision."""
     twice: int
@@ -49,6 +49,7 @@ class Audit:
         """Nothing was lost, done twice, late or early, or told wrongly."""
         return self.decisions > 0 and not (
             self.gaps
+            or self.unanswered
             or self.twice
             or self.late
             or self.early
@@ -60,7 +61,7 @@ class Audit:
     def __str__(self) -> str:
         where = f" ({'; '.join(self.gaps[:SHOWN])})" if self.gaps else ""
         return (
-            f"{self.decisions} decisions, {self.moved} moved, {self.unanswered} expired unanswered; "
+            f"{self.decisions} decisions, {self.moved} moved, {self.unanswered} unanswered; "
             f"{len(self.gaps)} gaps{where}, {self.twice} twice, {self.late} late, {self.early} early, "
             f"{self.untrue} untrue, {self.untold} untold, latest {self.latest_ms:+.0f} ms, "
             f"clock known to {self.clock_ms:.1f} ms"

@@ -12,7 +12,7 @@ from edge.wire.messages import Percentiles
 from edge.wire.mqtt import monotonic_ms
 from tests.conftest import Listener, Mosquitto
 from tests.faults.audit import audit
-from tests.faults.kills import HEALED_S, SETTLED_S
+from tests.faults.kills import HEALED_S
 from tests.faults.table import Figure
 from tests.faults.works import Works
 
@@ -37,7 +37,6 @@ def broker_away(folder: Path, *, before_s: float, away_s: float, percentile: str
             back_s = (works.await_movement(healed_ms, 3 * HEALED_S) - healed_ms) / 1000
             works.end_camera()
             heard = listener.all_within(0.2)
-        time.sleep(SETTLED_S)
         entries, found = works.ledger(), audit(works.ledger(), works.movements())
     stale = [message for message in heard if msgspec.json.decode(message.payload)["t_ms"] < healed_ms]
     calm, away = (_way_ms(entries, *span) for span in ((0, gone_ms), (gone_ms, healed_ms)))

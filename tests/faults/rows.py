@@ -45,8 +45,8 @@ def _trouble(kind: str) -> Row:
 ROWS = {
     "kills": Row(
         kills.kill,
-        {"broker": 3, "daemon": 1, "gate": 2, "decisions": 500, "calm_s": 2.0},
-        {"broker": 200, "daemon": 50, "gate": 50, "decisions": 100_000, "calm_s": 10.0},
+        {"broker": 3, "daemon": 1, "gate": 2, "decisions": 500, "calm_s": 1.0},
+        {"broker": 200, "daemon": 50, "gate": 50, "decisions": 100_000, "calm_s": 1.0},
     ),
     "day": Row(
         outage.day,

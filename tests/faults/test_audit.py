@@ -33,13 +33,13 @@ def three(a_decision: Make) -> list[BinDecision]:
 
 
 def test_sound_run_is_sound(three: list[BinDecision]) -> None:
-    """One fired, one expired, one that nobody answered: nothing is wrong with it."""
-    entries = [told(three[0]), told(three[1], "expired"), told(three[2], None)]
+    """One fired, one expired, one that was never sent: nothing is wrong with it."""
+    entries = [told(three[0]), told(three[1], "expired"), Entry(three[2], published=False, answer=None)]
 
     found = audit(entries, [moved(three[0])])
 
     assert found.sound
-    assert (found.decisions, found.moved, found.fired, found.unanswered) == (3, 1, 1, 1)
+    assert (found.decisions, found.moved, found.fired, found.unanswered) == (3, 1, 1, 0)
 
 
 BROKEN: dict[str, Callable[[list[BinDecision]], tuple[list[Entry], list[Movement]]]] = {
@@ -48,6 +48,7 @@ BROKEN: dict[str, Callable[[list[BinDecision]], tuple[list[Entry], list[Movement
     "late": lambda three: ([told(three[0])], [moved(three[0], three[0].t_ms + 206)]),
     "early": lambda three: ([told(three[0])], [moved(three[0], three[0].act_t_ms - 6)]),
     "untrue": lambda three: ([told(three[0])], []),
+    "unanswered": lambda three: ([told(three[0], None)], []),
     "untold": lambda three: ([told(three[0], None)], [moved(three[0])]),
 }
 
@@ -96,6 +97,6 @@ def test_verdict_is_told_in_words(three: list[BinDecision]) -> None:
 
     assert isinstance(found, Audit)
     assert str(found) == (
-        "1 decisions, 1 moved, 0 expired unanswered; 0 gaps, 0 twice, 0 late, 0 early, 0 untrue, 0 untold, "
+        "1 decisions, 1 moved, 0 unanswered; 0 gaps, 0 twice, 0 late, 0 early, 0 untrue, 0 untold, "
         "latest -150 ms, clock known to 0.0 ms"
     )

@@ -24,6 +24,11 @@ from tests.faults.movements import Movement, Notebook
 READY_S = 60.0
 END_S = 15.0
 LOOK_S = 0.01
+SETTLED_S = 2.0
+"""After the last item: the longest way of a copy that must not move."""
+ANSWERED_S = 8.0
+"""Longest from the last item until all that was sent is answered: with the calm before, 10 s after healing."""
+UNANSWERED = "SELECT count(*) FROM ring WHERE seq >= 0 AND published AND trim(outcome) IN ('', 'duplicate')"
 
 
 class Works:
@@ -114,9 +119,15 @@ class Works:
         start = {"broker": self.broker.start, "daemon": self.start_daemon, "gate": self.start_gate}
         start[name]()
 
-    def end_camera(self) -> None:
-        """No more items; what was decided rides on to its gate."""
+    def end_camera(self) -> float:
+        """No more items; what was decided rides on to its gate. Seconds until all that was sent is answered."""
         self.kill("camera")
+        began_s = time.monotonic()
+        while self.unanswered() and time.monotonic() < began_s + ANSWERED_S:
+            time.sleep(0.1)
+        answered_s = time.monotonic() - began_s
+        time.sleep(max(0.0, SETTLED_S - answered_s))
+        return answered_s
 
     def movements(self) -> list[Movement]:
         """All, in the order in which they happened."""
@@ -135,6 +146,12 @@ class Works:
         """Decisions in the ledger."""
         with contextlib.closing(connect_to_read(self.ledger_path)) as db:
             number: int = db.execute("SELECT count(*) FROM ring WHERE seq >= 0").fetchone()[0]
+        return number
+
+    def unanswered(self) -> int:
+        """Decisions in the ledger that were sent and have no answer."""
+        with contextlib.closing(connect_to_read(self.ledger_path)) as db:
+            number: int = db.execute(UNANSWERED).fetchone()[0]
         return number
 
     def newest_seq(self) -> int:

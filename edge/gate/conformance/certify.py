@@ -10,6 +10,7 @@ from edge.gate.conformance.daemon import PlayedDaemon
 from edge.gate.conformance.lasting_rules import LASTING, retained
 from edge.gate.conformance.rules import ONCE_AND_IN_TIME
 from edge.gate.conformance.sender_rules import ONE_SENDER
+from edge.gate.conformance.telling_rules import TELLING
 from edge.gate.conformance.verdicts import Rule, Verdict, fired_late_ms, judge, outcomes
 from edge.wire.messages import BinDecision
 
@@ -20,7 +21,7 @@ WAIT_S = 10.0
 
 def all_rules(client_id: str | None) -> tuple[Rule, ...]:
     """Those that are quick first."""
-    return (*ONCE_AND_IN_TIME, *ONE_SENDER, retained(client_id), *LASTING)
+    return (*ONCE_AND_IN_TIME, *ONE_SENDER, retained(client_id), *TELLING, *LASTING)
 
 
 def choose(rules: Sequence[Rule], names: Sequence[str]) -> tuple[Rule, ...]:

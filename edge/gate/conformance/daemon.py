@@ -10,7 +10,7 @@ import msgspec
 from edge.config import MqttConfig
 from edge.errors import BrokerError, Unavailable
 from edge.gate.conformance.hearing import Hearing
-from edge.wire.messages import BinDecision, Heartbeat, Message, State, Status, encode, topic
+from edge.wire.messages import Ask, Asked, BinDecision, Heartbeat, Message, State, Status, encode, topic
 from edge.wire.mqtt import Connection, monotonic_ms
 
 BEAT_S = 0.25
@@ -154,6 +154,11 @@ class PlayedDaemon:
     def send_raw(self, payload: bytes, *, retain: bool = False) -> None:
         """Anything at all on this gate's topic."""
         self._publish(topic(self.line, "decision", self.bin), payload, retain=retain)
+
+    def ask(self, *decisions: BinDecision) -> None:
+        """As if no answer to these had come."""
+        asked = tuple(Asked(seq=one.seq, item=one.item) for one in decisions)
+        self._say(f"ask/{self.bin}", Ask(line=self.line, boot=decisions[0].boot, bin=self.bin, decisions=asked), qos=0)
 
     def run(self, seconds: float) -> None:
         """Be the daemon for so long."""

@@ -92,19 +92,10 @@ def standing_belt(daemon: PlayedDaemon, tolerance_ms: float) -> str:
     return _fired_at(daemon, decision, arrives_ms, tolerance_ms)
 
 
-def reports(daemon: PlayedDaemon, _tolerance_ms: float) -> str:
-    """What it says of itself is there for whoever comes later."""
-    if not daemon.heard.reports:
-        raise Broken(f"expected a retained report on sortline/{daemon.line}/gate/{daemon.bin}, found none")
-    report = daemon.heard.reports[-1]
-    return f"{report.gate}: {report.state}{f' ({report.detail})' if report.detail else ''}"
-
-
 LASTING = (
     Rule("load", "of twenty a second each is fired at most once, none late, all answered", load),
     Rule("slower-belt", "it re-plans when the belt changes its speed", slower_belt, optional=True),
     Rule("standing-belt", "it waits while the belt stands", standing_belt, optional=True),
-    Rule("reports", "it says how it is on its gate topic", reports, optional=True),
 )
 
 

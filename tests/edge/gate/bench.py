@@ -7,7 +7,7 @@ from edge.gate.drivers import DriveError, Inputs
 from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.rules import Actuation, Gate
-from edge.wire.messages import Answer, BinDecision, Heartbeat
+from edge.wire.messages import Answer, Ask, Asked, BinDecision, Heartbeat
 
 OFFSET_MS = 5_000.0
 """The gate's clock minus the daemon's."""
@@ -16,6 +16,11 @@ OFFSET_MS = 5_000.0
 def beat(own_ms: float, boot: str = "boot-1", **belt: float) -> Heartbeat:
     """A heartbeat that left when the gate's clock said `own_ms`."""
     return Heartbeat(line="l1", boot=boot, t_ms=own_ms - OFFSET_MS, state="online", **belt)
+
+
+def ask(*seqs: int, boot: str = "boot-1") -> Ask:
+    """The daemon has no answer to these."""
+    return Ask(line="l1", boot=boot, bin="recyclable", decisions=tuple(Asked(seq=seq, item=1) for seq in seqs))
 
 
 class PowerCutError(Exception):
@@ -62,19 +67,22 @@ class Bench:
         self.path, self.plunger, self.now_ms = journal, Plunger(), 10_000.0
         self.begin()
 
-    def begin(self) -> list[Answer]:
-        """Start, or start again after a crash; what the journal then has to say."""
+    def begin(self) -> None:
+        """Start, or start again after a crash."""
         self.rules = Gate("l1", "recyclable", "g1")
         self.journal = Journal(self.path)
         self.movements = Movements(self.rules, self.plunger, self.journal, 200, lambda: self.now_ms, lambda _: None)
         self.rules.heartbeat(beat(self.now_ms), self.now_ms)
-        return self.journal.unsent()
 
-    def crash(self) -> list[Answer]:
+    def asked(self, *seqs: int) -> list[Answer]:
+        """What it says when it is asked for these."""
+        return self.movements.recall(ask(*seqs))
+
+    def crash(self) -> None:
         """End without a word and start again."""
         self.journal.__exit__(None, None, None)
         self.plunger.cut = ""
-        return self.begin()
+        self.begin()
 
     def plan(self, decision: BinDecision) -> Actuation | Answer:
         """It arrives now."""

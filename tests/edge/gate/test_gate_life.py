@@ -12,7 +12,7 @@ from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.rules import Actuation, Gate
 from edge.wire.messages import Answer, BinDecision, Status
-from tests.edge.gate.bench import OFFSET_MS, Plunger, PowerCutError, beat
+from tests.edge.gate.bench import OFFSET_MS, Plunger, PowerCutError, ask, beat
 
 
 class GateLife(RuleBasedStateMachine):
@@ -31,11 +31,10 @@ class GateLife(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        """The gate comes up, for the first time or again; what it then finds in its journal is sent."""
+        """The gate comes up, for the first time or again."""
         self.rules = Gate("l1", "recyclable", "g", latch_after=0)
         self.journal = Journal(Path(self.folder.name) / "journal.db")
         self.movements = Movements(self.rules, self, self.journal, 200, lambda: self.now_ms, lambda _: None)
-        self.send(self.journal.unsent())
 
     @property
     def boot(self) -> str:
@@ -93,6 +92,10 @@ class GateLife(RuleBasedStateMachine):
     )
     def decide(self, in_ms: float, valid_ms: float, delay_ms: float, reach_mm: float) -> None:
         """A new decision arrives, after some delay."""
+        self.deliver(self.make(in_ms, valid_ms, delay_ms, reach_mm), retained=False)
+
+    def make(self, in_ms: float, valid_ms: float, delay_ms: float, reach_mm: int) -> BinDecision:
+        """The next decision of the daemon that lives now."""
         t_ms = self.now_ms - delay_ms - OFFSET_MS
         made = {"t_ms": t_ms, "act_t_ms": t_ms + in_ms, "act_in_ms": in_ms, "valid_ms": valid_ms, "captured_t_ms": t_ms}
         belt = {"act_mm": (t_ms + in_ms + OFFSET_MS) / 10, "reach_mm": float(reach_mm)}
@@ -100,7 +103,19 @@ class GateLife(RuleBasedStateMachine):
         rest = {"label": None, "confidence": None, "probabilities": None, "x_mm": 0.0, "frames": 1, "captured_at": ""}
         seq = {"seq": len(self.decisions), "item": 1}
         self.decisions.append(msgspec.convert({**made, **belt, **names, **rest, **seq}, BinDecision))
-        self.deliver(self.decisions[-1], retained=False)
+        return self.decisions[-1]
+
+    @rule()
+    def lose_one_on_the_way(self) -> None:
+        """A decision that does not come, or comes much later as a copy."""
+        self.make(50.0, 100.0, 0.0, 0)
+
+    @precondition(lambda self: self.decisions)
+    @rule(first=st.integers(0, 30), number=st.integers(1, 8))
+    def ask_again(self, first: int, number: int) -> None:
+        """The daemon has lost some answers, or never got them."""
+        for decision in self.decisions[::-1][first : first + number]:
+            self.send(self.movements.recall(ask(decision.seq, boot=decision.boot)))
 
     @rule(in_ms=st.sampled_from([0.0, 40.0, 100.0]))
     def sort_one(self, in_ms: float) -> None:
@@ -148,22 +163,23 @@ class GateLife(RuleBasedStateMachine):
 
     @invariant()
     def answers_are_true_and_one_each(self) -> None:
-        """`fired` only for what moved, `expired` and `rejected` only for what did not, and never two of them."""
+        """`fired` only for what moved, `expired` and `rejected` only for what did not, and never another word later."""
         for key, outcomes in self.answers.items():
-            final = [outcome for outcome in outcomes if outcome != "duplicate"]
+            final = sorted({outcome for outcome in outcomes if outcome != "duplicate"})
             assert len(final) <= 1, (key, outcomes)
             assert key in self.moved or "fired" not in final
             assert key not in self.moved or final in ([], ["fired"], ["unknown"])
 
     def teardown(self) -> None:
-        """In the end the daemon is gone: everything that came was answered."""
+        """In the end everything is answered, by itself or when the daemon asks for it."""
         self.cut_next = ""
         self.wait(2_000.0)
         self.restart()
         self.wait(2_000.0)
         for decision in self.decisions:
-            final = [o for o in self.answers[decision.boot, decision.seq] if o != "duplicate"]
-            assert len(final) == 1
+            self.send(self.movements.recall(ask(decision.seq, boot=decision.boot)))
+            assert {o for o in self.answers[decision.boot, decision.seq] if o != "duplicate"}
+        self.answers_are_true_and_one_each()
         self.journal.__exit__(None, None, None)
         self.folder.cleanup()
 
@@ -195,7 +211,6 @@ class GateLife(RuleBasedStateMachine):
         """The broker is there and takes them."""
         for answer in answers:
             self.answers.setdefault((answer.boot, answer.seq), []).append(answer.outcome)
-            self.journal.mark_sent([answer])
 
     doing: Actuation | None = None
 

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from edge.errors import ConfigError
 from edge.gate.drivers import Inputs
@@ -10,7 +11,7 @@ from edge.gate.journal import Journal
 from edge.gate.rules import LATCH_AFTER
 from edge.gate.sender import SILENCE_MS
 from edge.wire.messages import Answer, BinDecision, Status
-from tests.edge.gate.bench import OFFSET_MS, Bench, PowerCutError, beat
+from tests.edge.gate.bench import OFFSET_MS, Bench, PowerCutError, ask, beat
 
 Make = Callable[..., BinDecision]
 
@@ -50,14 +51,17 @@ def test_gate_opens_and_closes_again(bench: Bench, due_at: Make) -> None:
 
 def test_intent_wakes_the_gate_before_the_movement(bench: Bench, due_at: Make) -> None:
     """The disk has its time before the item is there: the intent is written 30 ms ahead, the movement is in time."""
-    bench.plan(due_at(10_100))
+    decision = due_at(10_100)
+    bench.plan(decision)
     bench.at(10_010)
 
     first = bench.movements.wake_ms
     bench.at(first)
 
     assert first == pytest.approx(10_070)
-    assert bench.journal.unsent()[0].outcome == "unknown"
+    noted = bench.journal.recall(decision.boot, decision.seq)
+    assert noted is not None
+    assert noted.outcome == "unknown"
     assert bench.movements.wake_ms == pytest.approx(10_100)
 
 
@@ -93,7 +97,8 @@ def test_crash_in_the_movement_is_answered_unknown(bench: Bench, due_at: Make, w
     with pytest.raises(PowerCutError):
         bench.at(10_100)
 
-    (answer,) = bench.crash()
+    bench.crash()
+    (answer,) = bench.asked(decision.seq)
     copy = bench.plan(decision)
     bench.at(10_110)
 
@@ -104,15 +109,14 @@ def test_crash_in_the_movement_is_answered_unknown(bench: Bench, due_at: Make, w
 
 
 def test_crash_before_the_answer_is_sent_keeps_it(bench: Bench, due_at: Make) -> None:
-    """What has surely moved is answered `fired` after the restart, and only once."""
-    bench.plan(due_at(10_100))
+    """What has surely moved is answered `fired` after the restart, word for word, as often as it is asked for."""
+    decision = due_at(10_100)
+    bench.plan(decision)
     (fired,) = bench.at(10_100)
 
-    (after,) = bench.crash()
-    bench.journal.mark_sent([after])
+    bench.crash()
 
-    assert after == fired
-    assert bench.crash() == []
+    assert bench.asked(decision.seq) == bench.asked(decision.seq) == [fired]
 
 
 def test_crash_before_the_movement_expires_what_was_planned(bench: Bench, due_at: Make) -> None:
@@ -120,22 +124,84 @@ def test_crash_before_the_movement_expires_what_was_planned(bench: Bench, due_at
     decision = due_at(11_000)
     bench.plan(decision)
 
-    (answer,) = bench.crash()
+    bench.crash()
 
-    assert answer.outcome == "expired"
+    assert [answer.outcome for answer in bench.asked(decision.seq)] == ["expired"]
     assert isinstance(bench.plan(decision), Answer)
 
 
-def test_sent_duplicate_does_not_count_as_the_answer(bench: Bench, due_at: Make) -> None:
-    """A copy is answered at once; after a crash the decision itself still is."""
-    decision = due_at(11_000)
+def test_duplicate_does_not_count_as_the_answer(bench: Bench, due_at: Make) -> None:
+    """A copy is answered at once; whoever asks is told of the decision itself."""
+    decision = due_at(10_100)
     bench.plan(decision)
     for copy in (decision, due_at(11_000, seq=2**70)):
         answer = bench.plan(copy)
         assert isinstance(answer, Answer)
-        bench.journal.mark_sent([answer])
+        bench.movements.settle([answer])
+    (fired,) = bench.at(10_100)
 
-    assert [(answer.seq, answer.outcome) for answer in bench.crash()] == [(decision.seq, "expired")]
+    assert bench.asked(decision.seq) == [fired]
+
+
+def test_what_still_waits_is_answered_when_it_is_done(bench: Bench, due_at: Make) -> None:
+    """A question does not cancel a movement, nor is it answered before it."""
+    decision = due_at(10_100)
+    bench.plan(decision)
+
+    early = bench.asked(decision.seq)
+    done = bench.at(10_100)
+
+    assert early == []
+    assert [answer.outcome for answer in done] == ["fired"]
+
+
+def test_what_never_came_has_expired_and_never_moves(bench: Bench, due_at: Make) -> None:
+    """A decision that a network holds back comes after the daemon was told that nothing moved: so it stays."""
+    bench.plan(due_at(10_100, seq=1))
+    late = due_at(11_000, seq=2)
+
+    (told,) = bench.asked(late.seq)
+    bench.crash()
+    copy = bench.plan(late)
+    bench.at(11_000)
+
+    assert (told.seq, told.outcome, told.detail) == (2, "expired", "never came")
+    assert isinstance(copy, Answer)
+    assert (copy.outcome, bench.plunger.opened) == ("duplicate", 0)
+    assert bench.asked(late.seq) == [told]
+
+
+def test_what_was_before_the_journal_began_is_unknown(bench: Bench, due_at: Make) -> None:
+    """A gate whose journal is new cannot tell what its predecessor did, and says so."""
+    before = bench.asked(4)
+    bench.plan(due_at(10_100, seq=7))
+
+    after = bench.asked(4, 8)
+
+    assert [answer.outcome for answer in before] == ["unknown"]
+    assert [(answer.seq, answer.outcome) for answer in after] == [(4, "unknown"), (8, "expired")]
+
+
+def test_what_the_journal_has_forgotten_is_unknown(bench: Bench, due_at: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is bounded; what was dropped from it, also out of order, is never said not to have come."""
+    monkeypatch.setattr("edge.gate.journal.KEPT", 2)
+    for number, seq in enumerate((3, 1, 2, 5)):
+        bench.plan(due_at(10_100 + number, seq=seq))
+        bench.at(10_100 + number)
+
+    bench.crash()
+
+    told = [answer.outcome for answer in bench.asked(1, 2, 3, 5, 6)]
+    assert told == ["unknown", "fired", "unknown", "fired", "expired"]
+
+
+def test_question_of_another_line_or_bin_is_not_ours(bench: Bench) -> None:
+    """Nor is a number that JSON cannot carry exactly."""
+    questions = (
+        replace(ask(1), line="l2"), replace(ask(1), bin="other"), ask(-1), ask(2**53),
+    )  # fmt: skip
+
+    assert [bench.movements.recall(question) for question in questions] == [[], [], [], []]
 
 
 def test_drive_that_fails_is_answered_unknown_and_reported(bench: Bench, due_at: Make) -> None:

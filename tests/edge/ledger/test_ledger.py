@@ -212,12 +212,12 @@ def test_too_many_answers_are_refused(path: Path) -> None:
     assert taken == [True] * 1000 + [False] * 5
 
 
-def test_published_is_marked(path: Path, record: Callable[..., list[int]]) -> None:
+def test_published_is_marked(path: Path, record: Callable[..., list[int]], a_decision: Make) -> None:
     """The ledger tells what was sent from what only was decided."""
     with Ledger(path, 100) as ledger:
         sent, _unsent = record(ledger, 2)
 
-        ledger.mark_published(sent)
+        ledger.mark_published(a_decision(seq=sent))
 
     assert [published for (published,) in rows(path, "published")] == [1, 0]
 

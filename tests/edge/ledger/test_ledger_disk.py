@@ -52,7 +52,7 @@ def whole_day(ledger: Ledger, a_decision: Make, number: int) -> list[int]:
     seqs = []
     for _item in range(number):
         decision = ledger.record(lambda seq: a_decision(seq=seq))
-        ledger.mark_published(decision.seq)
+        ledger.mark_published(decision)
         ledger.answer(answer_to(decision))
         ledger.flush()
         seqs.append(decision.seq)

@@ -30,7 +30,7 @@ def ledger(tmp_path: Path, a_decision: Make) -> Any:
                 )
             )
             if item < 2:
-                ledger.mark_published(decision.seq)
+                ledger.mark_published(decision)
             if item == 1:
                 ledger.answer(
                     Answer(line="l1", boot=boot, seq=decision.seq, item=1, bin=bin_name, gate="g", outcome="expired")
