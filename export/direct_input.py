@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.onnx_float import INPUT
+from export.photo_blocks import read_in_blocks
 
 PATTERN = ("Cast", "Add", "Transpose", "QuantizeLinear", "DequantizeLinear", "Conv")
 """From the photo to the first convolution."""
@@ -34,6 +35,9 @@ class Front(NamedTuple):
     """(channels,) of the kernel's integers."""
     bias_names: list[str]
     """Its integers' tensor, and their scales'."""
+    convolution: Any
+    kernel_name: str
+    """Its integers' tensor."""
 
 
 def feed_bytes(path: Path) -> None:
@@ -57,6 +61,7 @@ def feed_bytes(path: Path) -> None:
     for name, value in ((SCALE, np.array(1, np.float32)), (ZERO, np.array(zero, np.uint8))):
         model.graph.initializer.append(numpy_helper.from_array(value, name))
     _join(model.graph, front.nodes)
+    read_in_blocks(model.graph, front.nodes[PATTERN.index("Transpose")], front.convolution, tensors[front.kernel_name])
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
 
@@ -80,7 +85,8 @@ def _front(graph: Any, tensors: dict[str, Any]) -> Front | None:
         return None
     (kernel, scales), (bias, bias_scales) = ([_array(tensors[name]) for name in part.input[:2]] for part in parts)
     kernel = kernel * scales.reshape(-1, 1, 1, 1)
-    return Front(nodes[:-1], -offset, kernel, bias * bias_scales, scales, list(parts[1].input[:2]))
+    names = [part.input[:2] for part in parts]
+    return Front(nodes[:-1], -offset, kernel, bias * bias_scales, scales, list(names[1]), nodes[-1], names[0][0])
 
 
 def _array(tensor: Any) -> Numbers:

@@ -1,10 +1,11 @@
-"""Turns the Keras network into a float32 ONNX file: NCHW inside, BatchNorm folded, Relu fused."""
+"""Turns the Keras network into a float32 ONNX file: NCHW inside, BatchNorm folded, nothing computed for nothing."""
 
 from pathlib import Path
 from typing import Any
 
 from edge.errors import Refused, SortlineError
 from export.canonical import canonical
+from export.lean import make_lean
 from export.model import Network
 from export.quiet import noise_held
 
@@ -114,6 +115,9 @@ def _settle(target: Path) -> None:
     import onnx
 
     model = onnx.load(target)
+    make_lean(model.graph)
     canonical(model.graph)
+    del model.graph.value_info[:]  # the shapes of before
+    model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, target)
