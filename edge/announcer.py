@@ -14,9 +14,10 @@ from edge.wire.publisher import Publisher
 HEARTBEAT_S = 0.25
 CHANGE_S = 0.02
 """A speed that changes all the time brings a heartbeat as often as this."""
-SPEED_CHANGE = 0.01
-"""Of the speed told last: beyond it, gates are told at once. At a belt's 400 mm/s and the 250 ms to the next heartbeat
-it is 1 mm."""
+SPEED_CHANGE = 0.005
+"""Of the speed told last: beyond it, gates are told at once. A pulse more or less is as much of an encoder's speed."""
+LEAST_CHANGE_MM_S = 5.0
+"""And no less than that, of which gates are wrong by 1.3 mm when the next heartbeat comes."""
 STATS_S = 10.0
 
 log = logging.getLogger("sortline")
@@ -72,8 +73,7 @@ class Announcer:
         self._publisher.close(self._make_status("stopped", (why,)))
 
     def _speed_changed(self) -> bool:
-        told_mm_s = self._told_mm_s
-        return abs(self._odometer.speed_mm_s - told_mm_s) > SPEED_CHANGE * abs(told_mm_s)
+        return is_news(self._odometer.speed_mm_s, self._told_mm_s)
 
     def _tell_heartbeat(self) -> None:
         now_ns = time.monotonic_ns()
@@ -139,6 +139,11 @@ class Announcer:
     def _travel(self, times: Percentiles) -> Percentiles:
         mm_per_ms = abs(self._odometer.speed_mm_s) / 1000
         return Percentiles(round(times.p50 * mm_per_ms, 2), round(times.p99 * mm_per_ms, 2))
+
+
+def is_news(speed_mm_s: float, told_mm_s: float) -> bool:
+    """Whether gates must be told of this speed before the next heartbeat."""
+    return abs(speed_mm_s - told_mm_s) > max(LEAST_CHANGE_MM_S, SPEED_CHANGE * abs(told_mm_s))
 
 
 class Interval:

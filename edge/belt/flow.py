@@ -9,7 +9,9 @@ from edge.belt.geometry import Geometry
 from edge.preprocess import Image
 
 ALONG_PX, ACROSS_PX = 320, 64
-"""Size at which frames are compared; the shift is found to a tenth of a pixel."""
+"""Size at which frames are compared."""
+SHIFT_PX = 0.1
+"""The shift between two is found to so much."""
 SMOOTH_PX = 41
 """What changes more slowly than that along the belt is the lamp's light, which does not move with it."""
 SURE = 0.5

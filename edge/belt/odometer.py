@@ -1,6 +1,7 @@
 """The odometer: how far the belt has travelled at a moment, and when it will have travelled so far."""
 
 from bisect import bisect_right
+from itertools import islice
 from typing import NamedTuple
 
 KEPT_NS = 60_000_000_000
@@ -9,7 +10,10 @@ SMOOTH_NS = 200_000_000
 """Speeds told so close together sample a smooth course, which lies between them (trapezoid rule: a ramp is integrated
 without error). After a longer silence a speed is news: the belt took it when it was told."""
 SLOPE_NS = 200_000_000
-"""The speed of counted travel is its slope over so long: one pulse more or less must not look like another speed."""
+"""The speed of counted travel is its slope over at most so long,"""
+SLOPE_GRAINS = 200
+"""or over so many times what a count may be off by: one pulse more or less is half a percent of the speed then, and a
+fast belt's speed is known sooner after it has changed."""
 
 
 class Knot(NamedTuple):
@@ -70,22 +74,29 @@ class Odometer:
         self._append(Knot(t_ns, _reached_mm(newest, mean_mm_s, t_ns)))
         self.speed_mm_s = speed_mm_s
 
-    def read_travel(self, t_ns: int, mm: float) -> None:
+    def read_travel(self, t_ns: int, mm: float, grain_mm: float) -> None:
         """An encoder had counted `mm` of travel at `t_ns`, since a zero of its own; the first reading finds that zero.
 
-        A reading that is not newer than the newest is no news.
+        It counts in steps of `grain_mm`. A reading that is not newer than the newest is no news.
         """
         if t_ns <= self._knots[-1].t_ns:
             return
         if self._counter_zero_mm is None:
             self._counter_zero_mm = self.position_mm(t_ns) - mm
         self._append(Knot(t_ns, self._counter_zero_mm + mm))
-        since = max(bisect_right(self._knots, t_ns - SLOPE_NS, key=lambda knot: knot.t_ns) - 1, 0)
-        self.speed_mm_s = _slope_mm_s(self._knots[since], self._knots[-1])
+        self.speed_mm_s = self._slope_mm_s(SLOPE_GRAINS * grain_mm)
 
     def restart_counter(self) -> None:
         """The encoder has lost its count: its next reading finds a new zero, and the belt ran on meanwhile."""
         self._counter_zero_mm = None
+
+    def _slope_mm_s(self, enough_mm: float) -> float:
+        """Of the newest readings, as many as show so much travel."""
+        newest = since = self._knots[-1]
+        for since in islice(reversed(self._knots), 1, None):
+            if newest.t_ns - since.t_ns >= SLOPE_NS or abs(newest.mm - since.mm) >= enough_mm:
+                break
+        return _slope_mm_s(since, newest)
 
     def _append(self, knot: Knot) -> None:
         self._knots.append(knot)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from numpy.typing import NDArray
 
 from edge.belt.dents import several
 from edge.belt.matter import Mask, Matter
@@ -18,6 +19,8 @@ SEAM_MM = 40.0
 """A seam is shorter than that, along the belt."""
 SPAN = 0.6
 """And covers this share of the region's width: the rest may be rails, or a place where it hardly shows."""
+SPAN_MOST = 0.8
+"""From its first to its last part it is longer than the largest item, which may be as long as this share at most."""
 SLIVER = 0.2
 """What is narrower than this share of the least item is a scratch."""
 SCRATCH_PX = 3.0
@@ -49,6 +52,7 @@ class Outlines:
         self._min_side = min_item_mm / work_mm * SLIVER
         side = max(3, round(BRIDGE_MM / work_mm)) | 1
         self._bridge = np.ones((side, side), np.uint8)
+        self._item_span = max_item_mm / work_mm
         side = round(SEAM_MM / work_mm)
         self._seam = np.ones((1, side) if level else (side, 1), np.uint8)
 
@@ -64,13 +68,13 @@ class Outlines:
             left, top, width, height = stats[label, :4].tolist()
             there = np.s_[top : top + height, left : left + width]
             body = (labels[there] == label).astype(np.uint8)
-            shown = body & matter.things[there]
+            shown, linked = body & matter.things[there], body * matter.linked[there]
             x, y, wide, high = cv2.boundingRect(shown)
             parts = parts_of(shown)
-            plain = (matter.plain[there] & body).any() or _depth(matter.linked[there] * body) > SCRATCH_PX
+            plain = (matter.plain[there] & body).any() or _depth(linked) > SCRATCH_PX
             if plain and min(wide, high) >= self._min_side and longest_of(parts) >= CRUMB * self._min_length:
                 box = Box(left + x, top + y, left + x + wide, top + y + high)
-                found.append(Outline(box, hull_of(parts, left, top), several(body, self._work_mm, self._max_item_mm)))
+                found.append(Outline(box, hull_of(parts, left, top), several(linked, self._work_mm, self._max_item_mm)))
         joined = self._pieces_joined(_nested_joined(found))
         return [outline for outline in joined if length_of(outline.hull) >= self._min_length]
 
@@ -86,16 +90,24 @@ class Outlines:
         across = filled.shape[0] if self._level else filled.shape[1]
         closed = cv2.morphologyEx(differs, cv2.MORPH_CLOSE, self._bridge)  # fasteners have bright teeth
         about = cv2.dilate(self._short(closed), self._seam)  # a seam may be slanted
-        covered = np.count_nonzero(about, axis=0 if self._level else 1)
-        seams = (covered >= SPAN * across).astype(np.uint8)
-        if not seams.any():
+        about = about if self._level else about.T
+        reach = max(SPAN * across, min(SPAN_MOST * across, self._item_span))
+        wide = np.count_nonzero(about, axis=0) >= SPAN * across
+        if not wide.any():
             return filled
+        seams = (wide & (_reach(about) >= reach)).astype(np.uint8)
         there = cv2.dilate(seams[None] if self._level else seams[:, None], self._seam) > 0
         return np.where(there & (self._short(filled) > 0), 0, filled).astype(np.uint8)
 
     def _short(self, mask: MatLike) -> MatLike:
         """What of it is shorter along the belt than a seam may be."""
         return cv2.subtract(mask, cv2.morphologyEx(mask, cv2.MORPH_OPEN, self._seam))
+
+
+def _reach(mask: MatLike) -> NDArray[np.int_]:
+    """From the first to the last row of each column that is not 0."""
+    rows = mask > 0
+    return np.where(rows.any(axis=0), len(rows) - rows.argmax(axis=0) - rows[::-1].argmax(axis=0), 0)
 
 
 def _depth(body: Mask) -> float:

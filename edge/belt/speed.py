@@ -2,7 +2,7 @@
 
 import logging
 
-from edge.belt.flow import BeltFlow
+from edge.belt.flow import SHIFT_PX, BeltFlow
 from edge.belt.geometry import Geometry
 from edge.belt.odometer import Odometer
 from edge.config import BeltConfig
@@ -42,7 +42,7 @@ class BeltSpeed:
             self._odometer.restart_counter()
         else:
             self._seen_mm += speed_mm_s * (captured_ns - self._seen_ns) / 1e9
-            self._odometer.read_travel(captured_ns, self._seen_mm)
+            self._odometer.read_travel(captured_ns, self._seen_mm, SHIFT_PX * self._flow.mm_per_px)
         self._seen_ns = captured_ns
 
     def hear(self, t_ns: int, reading: BeltReading) -> None:
@@ -50,7 +50,7 @@ class BeltSpeed:
         if reading.speed_mm_s is not None and abs(reading.speed_mm_s) <= MAX_MM_S:
             self._odometer.read_speed(t_ns, reading.speed_mm_s)
         elif reading.pulses is not None and self._config.mm_per_pulse is not None:
-            self._count(t_ns, reading.pulses * self._config.mm_per_pulse)
+            self._count(t_ns, reading.pulses * self._config.mm_per_pulse, self._config.mm_per_pulse)
         else:
             self._refuse(reading)
             return
@@ -65,14 +65,14 @@ class BeltSpeed:
             return ""
         return f"belt-speed-unknown: {self._refused or f'no reading for {self._config.stale_s:g} s'}"
 
-    def _count(self, t_ns: int, mm: float) -> None:
+    def _count(self, t_ns: int, mm: float, grain_mm: float) -> None:
         if self._counted is not None:
             before_ns, before_mm = self._counted
             if abs(mm - before_mm) > MAX_MM_S * max(t_ns - before_ns, 1_000_000) / 1e9:
                 log.warning("encoder restarted: its count went from %.0f to %.0f mm of travel", before_mm, mm)
                 self._odometer.restart_counter()
         self._counted = t_ns, mm
-        self._odometer.read_travel(t_ns, mm)
+        self._odometer.read_travel(t_ns, mm, grain_mm)
 
     def _refuse(self, reading: BeltReading) -> None:
         """Said once, until a reading is right again."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.announcer import CHANGE_S, HEARTBEAT_S, SPEED_CHANGE
+from edge.announcer import CHANGE_S, HEARTBEAT_S, is_news
 from edge.camera.frames import Frame, shared_memory_folder
 from edge.classifier import Classifier, Probabilities
 from edge.decision.voting import Model
@@ -160,8 +160,7 @@ class _Run:
         if now_ns < max(self._free_ns, self._told_ns + CHANGE_S * 1e9):
             return
         self._line.listen()
-        speed = self._line.odometer.speed_mm_s
-        if abs(speed - self._told_mm_s) > SPEED_CHANGE * abs(self._told_mm_s):
+        if is_news(self._line.odometer.speed_mm_s, self._told_mm_s):
             self._beat()
 
     def _beat(self) -> None:

@@ -8,6 +8,7 @@ from edge.belt.odometer import KEPT_NS, Odometer
 
 S = 1_000_000_000
 MS = 1_000_000
+GRAIN_MM = 0.5
 FORWARD = st.lists(st.tuples(st.integers(1, 3000), st.floats(0, 3000)), max_size=40)
 """Readings: milliseconds after the one before, and a speed that is not backwards."""
 quick = settings(max_examples=150, deadline=None, derandomize=True)
@@ -104,17 +105,38 @@ def test_counted_travel_is_followed_to_the_pulse() -> None:
     """The counter may stand at any number at first; from then on its travel is the belt's, its slope the speed."""
     odometer = Odometer(400.0, 0)
     for step in range(1, 41):
-        odometer.read_travel(step * 20 * MS, 7000 + round(0.3 * 20 * step))
+        odometer.read_travel(step * 20 * MS, 7000 + round(0.3 * 20 * step), GRAIN_MM)
 
     assert odometer.position_mm(800 * MS) - odometer.position_mm(20 * MS) == pytest.approx(0.3 * 780, abs=1)
     assert odometer.speed_mm_s == pytest.approx(300, rel=0.02)
+
+
+def test_a_fast_belt_that_slows_is_known_to_within_a_pulse_in_two_hundred() -> None:
+    """From 2.8 m/s by a fifth within a second: nobody places an item by the speed of a fifth of a second before."""
+    odometer = Odometer(2800.0, 0)
+    for step in range(1, 51):
+        t_s = step * 0.02
+        counted_mm = (2800 * t_s - 280 * t_s**2) // GRAIN_MM * GRAIN_MM
+        odometer.read_travel(step * 20 * MS, counted_mm, GRAIN_MM)
+
+    assert odometer.speed_mm_s == pytest.approx(2240, rel=0.01)
+
+
+def test_a_slow_belt_keeps_its_speed_from_one_pulse_to_the_next() -> None:
+    """At 0.5 m/s a pulse is 2 % of what passes between two readings, and no two of them tell different speeds."""
+    odometer, told = Odometer(500.0, 0), []
+    for step in range(1, 101):
+        odometer.read_travel(step * 21 * MS, 500 * step * 0.021 // GRAIN_MM * GRAIN_MM, GRAIN_MM)
+        told.append(odometer.speed_mm_s)
+
+    assert max(told[20:]) - min(told[20:]) <= 0.01 * 500
 
 
 def test_a_counter_that_stands_still_is_a_belt_that_stands_still() -> None:
     """The same count for longer than the slope is measured over: speed 0."""
     odometer = Odometer(400.0, 0)
     for step in range(1, 15):
-        odometer.read_travel(step * 20 * MS, 500.0)
+        odometer.read_travel(step * 20 * MS, 500.0, GRAIN_MM)
 
     assert odometer.speed_mm_s == 0
 
@@ -122,11 +144,11 @@ def test_a_counter_that_stands_still_is_a_belt_that_stands_still() -> None:
 def test_a_counter_that_lost_its_count_moves_no_item() -> None:
     """An encoder that was switched off and on counts from 0 again; the belt's travel goes on."""
     odometer = Odometer(400.0, 0)
-    odometer.read_travel(100 * MS, 90_000)
-    odometer.read_travel(200 * MS, 90_040)
+    odometer.read_travel(100 * MS, 90_000, GRAIN_MM)
+    odometer.read_travel(200 * MS, 90_040, GRAIN_MM)
 
     odometer.restart_counter()
-    odometer.read_travel(300 * MS, 0)
+    odometer.read_travel(300 * MS, 0, GRAIN_MM)
 
     assert odometer.position_mm(300 * MS) == pytest.approx(120)
 

@@ -116,6 +116,20 @@ def test_a_seam_is_no_item_and_hides_none() -> None:
     assert [spot.edges for spot in presence.spots(laden, 10.0)] == [pytest.approx((120, 80, 180, 160), abs=6)]
 
 
+def test_an_item_that_lies_across_a_narrow_belt_is_no_seam() -> None:
+    """A stick of 260 mm across 360 mm of belt, shorter than the largest item; from rail to rail it would be a seam."""
+    config = BeltConfig(direction="right", speed_mm_s=400, mm_per_px=MM_PER_PX, line_mm=100, max_item_mm=270)
+    presence, rubber = Presence(config, Geometry(config, WIDTH, 180)), Rubber(WIDTH, 180)
+    for _ in range(TEACH_FRAMES):
+        presence.spots(rubber(), 10.0)
+    stick, seam = rubber(), rubber()
+    stick[30:160, 150:160] = 25
+    seam[8:172, 150:160] = 25
+
+    assert [spot.edges for spot in presence.spots(stick, 10.0)] == [pytest.approx((150, 30, 160, 160), abs=3)]
+    assert presence.spots(seam, 10.0) == []
+
+
 def test_shaking_is_no_item() -> None:
     """A rail in the picture that moves by two pixels of a camera of 640 to all sides."""
     presence, rubber = Presence(*fields(640, 480, 1.0)), Rubber(640, 480)
