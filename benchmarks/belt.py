@@ -4,7 +4,7 @@
 
 The line, its ledger and its gates are the real ones; the classifier always says the same, for these are figures of the
 belt. Camera, computing and network take their modelled times: no figure depends on the machine. The whole table is some
-800,000 frames: about half an hour on two quiet cores.
+million frames.
 """
 
 import argparse
