@@ -1,11 +1,11 @@
-"""What a gate hangs on: one small protocol, and which of its drives `--driver` names."""
+"""Which drive `--driver` names."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from edge.errors import Unavailable, UsageError
+from edge.errors import UsageError
+from edge.gate.driver import Driver, Inputs
+from edge.gate.gpio import GpioDriver
+from edge.gate.modbus import ModbusDriver
 
 GRAMMAR = (
     "print, gpio:PIN[,full=PIN][,jam=PIN][,reset=PIN][,active=low] or "
@@ -14,37 +14,6 @@ GRAMMAR = (
 INPUTS = {"full", "jam", "reset"}
 MOVING = {"gpio", "modbus"}
 MODBUS_PORT = 502
-
-
-class DriveError(Unavailable):
-    """The drive did not do what it was told, or nobody knows whether it did."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What the gate's sensors say; one that is not there says False."""
-
-    full: bool = False
-    """The bin can take no more."""
-    jammed: bool = False
-    reset: bool = False
-    """An operator holds the button."""
-
-
-class Driver(Protocol):
-    """Moves one gate. All methods return within a fraction of a second and raise DriveError."""
-
-    def open(self) -> None:
-        """Items go into the bin."""
-
-    def close(self) -> None:
-        """The safe position: items pass by."""
-
-    def inputs(self) -> Inputs:
-        """What its sensors say now."""
-
-    def release(self) -> None:
-        """Leave the hardware."""
 
 
 class PrintDriver:
@@ -87,14 +56,7 @@ def require_journal(spec: str, journal: Path | None) -> None:
         raise UsageError(f"--journal: expected a file, found none; --driver {spec} moves things")
 
 
-def inputs_from(values: Mapping[str, bool]) -> Inputs:
-    """By the names that `--driver` uses."""
-    return Inputs(full=values.get("full", False), jammed=values.get("jam", False), reset=values.get("reset", False))
-
-
 def _gpio(pin: str, options: dict[str, str]) -> Driver:
-    from edge.gate.gpio import GpioDriver
-
     active = options.pop("active", "high")
     if active not in ("high", "low"):
         raise ValueError(f"active={active}")
@@ -102,8 +64,6 @@ def _gpio(pin: str, options: dict[str, str]) -> Driver:
 
 
 def _modbus(target: str, options: dict[str, str]) -> Driver:
-    from edge.gate.modbus import ModbusDriver
-
     address, _, coil = target.rpartition("/")
     host, _, port = address.partition(":")
     if not host:

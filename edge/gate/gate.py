@@ -9,7 +9,7 @@ import msgspec
 
 from edge.config import MqttConfig
 from edge.errors import BrokerError
-from edge.gate.drivers import Driver
+from edge.gate.driver import Driver
 from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.outbox import Outbox

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from edge.gate.drivers import DriveError, Inputs, inputs_from
+from edge.gate.driver import DriveError, Inputs, inputs_from
 
 TIMEOUT_S = 0.3
 """A device on the same switch answers within some ms."""

@@ -4,7 +4,7 @@ import math
 import sqlite3
 from collections.abc import Callable
 
-from edge.gate.drivers import DriveError, Driver, Inputs
+from edge.gate.driver import DriveError, Driver, Inputs
 from edge.gate.journal import Journal
 from edge.gate.rules import SEQ_LIMIT, Actuation, Gate
 from edge.wire.messages import Answer, Ask

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.gate.drivers import DriveError, Inputs
+from edge.gate.driver import DriveError, Inputs
 from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.rules import Actuation, Gate

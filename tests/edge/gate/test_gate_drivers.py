@@ -8,7 +8,8 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from edge.errors import UsageError
-from edge.gate.drivers import DriveError, Inputs, PrintDriver, open_driver
+from edge.gate.driver import DriveError, Inputs
+from edge.gate.drivers import PrintDriver, open_driver
 from edge.gate.gpio import GpioDriver
 from edge.gate.modbus import ModbusDriver
 from edge.wire.messages import Answer, GateReport, Heartbeat, encode

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from edge.gate.drivers import Inputs
+from edge.gate.driver import Inputs
 from edge.gate.journal import Journal
 from edge.gate.movements import Movements
 from edge.gate.rules import Actuation, Gate

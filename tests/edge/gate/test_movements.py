@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge.errors import ConfigError
-from edge.gate.drivers import Inputs
+from edge.gate.driver import Inputs
 from edge.gate.journal import Journal
 from edge.gate.rules import LATCH_AFTER
 from edge.gate.sender import SILENCE_MS
