@@ -162,7 +162,7 @@ def test_other_answers_than_the_golden_ones_are_refused(bundle_of: Make, answer:
         ({"classes": 5}, r"expected probabilities \(16, 4\), found \(16, 5\)"),
         (
             {"classes": 4, "size": 16},
-            r"expected .* uint8 pictures \(32, 32, 3\), it says .*Got: 32 Expected: 16",
+            r"expected a model of uint8 pictures \(32, 32, 3\), it says .*Got: 32 Expected: 16",
         ),
         ({"classes": 4, "kind": TensorProto.FLOAT}, "expected a model of uint8 pictures"),
     ],
