@@ -24,7 +24,7 @@ class Sighting:
     whole: bool
     """Not cut by the view's edge."""
     touching: bool
-    """It may be several items: it came apart, was seen as one with another, or is larger than any item."""
+    """It may be several items: it has a dent, came apart, was seen as one with another, or is larger than any."""
 
 
 @dataclass(frozen=True)

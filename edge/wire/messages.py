@@ -118,7 +118,7 @@ class Ask(Message, frozen=True, kw_only=True):
 
 
 class Heartbeat(Message, frozen=True, kw_only=True):
-    """Every 250 ms of progress, and at once when the belt's speed changed by more than 1 %.
+    """Every 250 ms of progress, and at once when the belt's speed changed by more than 0.5 % and 5 mm/s.
 
     Its absence means that nothing is being sorted.
     """
