@@ -28,7 +28,7 @@ class Audit:
     moved: int
     fired: int
     unanswered: int
-    """Published to the gate, and nobody has ever said what became of them; nothing moved. The reject bin has no gate."""
+    """Published to the gate, nobody has ever said what became of them, and nothing moved. Reject has no gate."""
     gaps: list[str]
     """Numbers that are missing within a boot, items twice, movements without a decision."""
     twice: int
