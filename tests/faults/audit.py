@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from edge.ledger.reader import Entry
 from edge.wire.messages import BinDecision
+from tests.faults.line_file import BIN
 from tests.faults.movements import Movement
 
 LOOK_MS = 5.0
@@ -27,7 +28,7 @@ class Audit:
     moved: int
     fired: int
     unanswered: int
-    """Published, and nobody has ever said what became of them; nothing moved."""
+    """Published to the gate, nobody has ever said what became of them, and nothing moved. Reject has no gate."""
     gaps: list[str]
     """Numbers that are missing within a boot, items twice, movements without a decision."""
     twice: int
@@ -78,7 +79,7 @@ def audit(entries: Sequence[Entry], movements: Sequence[Movement], clock_known_m
         decisions=len(entries),
         moved=len(movements),
         fired=sum(_outcome(entry) == "fired" for entry in entries),
-        unanswered=sum(entry.published and entry.answer is None and key not in times for key, entry in decided.items()),
+        unanswered=sum(_unanswered(entry) and key not in times for key, entry in decided.items()),
         gaps=[
             *_gaps([entry.decision for entry in entries]),
             *(f"moved without a decision: {key}" for key in times if key not in decided),
@@ -96,6 +97,10 @@ def audit(entries: Sequence[Entry], movements: Sequence[Movement], clock_known_m
 
 def _outcome(entry: Entry) -> str | None:
     return entry.answer.outcome if entry.answer else None
+
+
+def _unanswered(entry: Entry) -> bool:
+    return entry.published and entry.decision.bin == BIN and entry.answer is None
 
 
 def _untrue(entry: Entry, moved: bool) -> bool:

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from edge.ledger.reader import Entry
 from edge.wire.messages import Answer, BinDecision
@@ -60,6 +61,15 @@ def test_each_broken_promise_is_counted(wrong: str, three: list[BinDecision]) ->
 
     assert {name: bool(getattr(found, name)) for name in BROKEN} == {name: name == wrong for name in BROKEN}
     assert not found.sound
+
+
+def test_nobody_answers_for_a_bin_without_a_gate(three: list[BinDecision]) -> None:
+    """What comes too late for its gate is sent to the reject bin, which waits for nobody's word."""
+    late = replace(three[1], bin="reject", reason="late")
+
+    found = audit([told(three[0]), told(late, None), told(three[2])], [moved(three[0]), moved(three[2])])
+
+    assert (found.unanswered, found.sound) == (0, True)
 
 
 def test_movement_that_is_said_to_be_none_is_untrue(three: list[BinDecision]) -> None:

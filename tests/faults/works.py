@@ -28,7 +28,10 @@ SETTLED_S = 2.0
 """After the last item: the longest way of a copy that must not move."""
 ANSWERED_S = 8.0
 """Longest from the last item until all that was sent is answered: with the calm before, 10 s after healing."""
-UNANSWERED = "SELECT count(*) FROM ring WHERE seq >= 0 AND published AND trim(outcome) IN ('', 'duplicate')"
+UNANSWERED = """
+SELECT count(*) FROM ring WHERE seq >= 0 AND published AND trim(outcome) IN ('', 'duplicate')
+AND json_extract(decision, '$.bin') = ?
+"""
 
 
 class Works:
@@ -149,9 +152,9 @@ class Works:
         return number
 
     def unanswered(self) -> int:
-        """Decisions in the ledger that were sent and have no answer."""
+        """Decisions in the ledger that were sent to the gate and have no answer."""
         with contextlib.closing(connect_to_read(self.ledger_path)) as db:
-            number: int = db.execute(UNANSWERED).fetchone()[0]
+            number: int = db.execute(UNANSWERED, (BIN,)).fetchone()[0]
         return number
 
     def newest_seq(self) -> int:
