@@ -10,7 +10,7 @@ ENSURE_VENV = $(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 demo: $(VENV)/demo.stamp ## items ride a belt and gates fire, with nothing else installed
 	$(BIN)/python -m edge demo $(DEMO_FLAGS)
 
-test: $(VENV)/test.stamp mosquitto cameras ## all tests, two files at a time; installs what they need
+test: $(VENV)/test.stamp mosquitto cameras nspawn ## all tests, two files at a time; installs what they need
 	$(BIN)/python -m pytest -n 2 $(TEST_FLAGS)
 
 lint: $(VENV)/test.stamp
@@ -40,6 +40,11 @@ fault-tools:
 .PHONY: mosquitto
 mosquitto:
 	@command -v mosquitto >/dev/null || test -x /usr/sbin/mosquitto || deploy/install-packages mosquitto
+
+.PHONY: nspawn
+nspawn:
+	@command -v systemd-nspawn >/dev/null || deploy/install-packages systemd-container || \
+		echo "without it, the unit is not booted under a real systemd" >&2
 
 # Network cameras to test against: GStreamer's RTSP server, run by Debian's Python, and Aravis with its fake GigE camera.
 CAMERA_PACKAGES = python3-gi python3-numpy gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \

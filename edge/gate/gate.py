@@ -60,7 +60,9 @@ def run_gate(
         outbox = Outbox(connection, say)
         while not stop.is_set():
             service.step(outbox)
+            # Before the answers: those of all that was dropped may fill what the broker takes unacknowledged.
             service.tell(lambda report: connection.publish(where, encode(report), retain=True))
+            outbox.send()
             service.complain(connection.problems)
         service.stop(outbox)
         connection.publish(where, away, retain=True)
@@ -102,12 +104,11 @@ class Service:
             self._say(f"trouble {', '.join(problems)}" if problems else "no trouble any more")
 
     def step(self, outbox: Outbox) -> None:
-        """Wait for the next message or movement, and do it."""
+        """Wait for the next message or movement, and do it; the answers are put into `outbox`."""
         patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
         with contextlib.suppress(queue.Empty):
             outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
         outbox.put(self._movements.step())
-        outbox.send()
 
     def stop(self, outbox: Outbox) -> None:
         """To the safe position, and say what will not happen."""
