@@ -22,6 +22,8 @@ INBOX = 1000
 """Messages that may wait; beyond it they are dropped, and their items go to the reject bin."""
 TICK_MS = 50.0
 """How often the end of the service is looked for."""
+ACK_MS = 5.0
+"""While more answers wait than a broker takes at once: until it has acknowledged some."""
 
 Say = Callable[[str], None]
 
@@ -105,7 +107,7 @@ class Service:
 
     def step(self, outbox: Outbox) -> None:
         """Wait for the next message or movement, and do it; the answers are put into `outbox`."""
-        patience_ms = min(TICK_MS, self._movements.wake_ms - monotonic_ms())
+        patience_ms = min(ACK_MS if outbox.moves else TICK_MS, self._movements.wake_ms - monotonic_ms())
         with contextlib.suppress(queue.Empty):
             outbox.put(self._movements.settle(self._take(outbox, *self._inbox.get(timeout=max(0, patience_ms) / 1000))))
         outbox.put(self._movements.step())

@@ -21,6 +21,8 @@ class Outbox:
 
     def __init__(self, connection: Publishes, say: Callable[[str], None]) -> None:
         self._connection, self._say = connection, say
+        self.moves = False
+        """More wait, and the broker took some at the last `send`."""
         self._waiting: dict[tuple[str, int, str], Answer] = {}
 
     def put(self, answers: Iterable[Answer]) -> None:
@@ -38,10 +40,12 @@ class Outbox:
 
     def send(self) -> None:
         """Write what waits, as far as the broker takes it now."""
+        self.moves = False
         for key, answer in list(self._waiting.items()):
             if not self._connection.publish(topic(answer.line, "answer"), encode(answer)):
                 return
             del self._waiting[key]
+            self.moves = bool(self._waiting)
 
     def _add(self, answer: Answer) -> None:
         self._waiting.setdefault((answer.boot, answer.seq, answer.outcome), answer)

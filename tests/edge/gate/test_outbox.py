@@ -11,13 +11,16 @@ class Broker:
 
     def __init__(self) -> None:
         self.there = False
+        self.room = 10_000
         self.took: list[Answer] = []
 
     def publish(self, _topic: str, payload: bytes) -> bool:
         """As the connection does."""
-        if self.there:
-            self.took.append(decode(payload, Answer))
-        return self.there
+        if not self.there or self.room == 0:
+            return False
+        self.room -= 1
+        self.took.append(decode(payload, Answer))
+        return True
 
 
 @pytest.fixture
@@ -53,6 +56,22 @@ def test_an_answer_that_was_sent_is_sent_again_when_it_is_asked_for(fired: Calla
         outbox.send()
 
     assert broker.took == [fired(1), fired(1)]
+
+
+def test_the_rest_goes_as_soon_as_the_broker_has_acknowledged(fired: Callable[[int], Answer]) -> None:
+    """A broker takes 20 at a time; whoever sends knows that the next ones need not wait long, and when they do."""
+    broker = Broker()
+    broker.there, broker.room = True, 20
+    outbox = Outbox(broker, lambda _: None)
+    outbox.put(fired(seq) for seq in range(25))
+    moves = []
+    for room in (20, 0, 20):
+        broker.room = room
+        outbox.send()
+        moves.append(outbox.moves)
+
+    assert moves == [True, False, False]
+    assert len(broker.took) == 25
 
 
 def test_too_many_answers_push_the_oldest_out(fired: Callable[[int], Answer]) -> None:
