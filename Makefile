@@ -18,7 +18,7 @@ lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-faults: $(VENV)/test.stamp mosquitto fault-tools ## processes die, networks fail, disks fill: an hour; FAULTS_FLAGS="--resume", "--rows kills --scale 0.1"
+faults: $(VENV)/test.stamp mosquitto fault-tools ## processes die, networks fail, disks fill: an hour or two; FAULTS_FLAGS="--resume", "--rows kills --scale 0.1"
 	$(BIN)/python -m tests.faults $(FAULTS_FLAGS)
 
 eight: ## the one environment with all eight packages of the specification, Python 3.11
