@@ -9,15 +9,11 @@ million frames.
 
 import argparse
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from edge.sim.bench import PART_ITEMS, Result, run_bench
+from edge.sim.bench import PART_ITEMS, Result, run_benches
 from edge.sim.bench_settings import BenchSettings
 from edge.sim.disturbances import Disturbances
 from edge.sim.layout import Spacing
@@ -56,13 +52,13 @@ def main() -> None:
     options = parsed()
     table = [row for row in rows(10 if options.quick else 1, options.seeds) if options.only in row.name]
     print(f"{'figure':50} {'target':34} measured", flush=True)
-    with ProcessPoolExecutor(
-        options.jobs, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        pictures = PICTURES if options.report else 0
-        runs = {settings: pool.submit(run_bench, settings, 1, pictures) for settings in settings_of(table)}
-        for row in table:
-            print_row(row, runs[row.settings].result(), options.report)
+    settings = settings_of(table)
+    results = run_benches(settings, options.jobs, PICTURES if options.report else 0)
+    found: dict[BenchSettings, Result] = {}
+    for row in table:
+        while row.settings not in found:
+            found[settings[len(found)]] = next(results)
+        print_row(row, found[row.settings], options.report)
 
 
 def settings_of(table: list[Row]) -> list[BenchSettings]:

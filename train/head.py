@@ -24,7 +24,7 @@ def fit_head(model: keras.Model, setup: TrainingSetup) -> list[Row]:
         fitted = head.fit(
             features,
             np.tile(setup.targets.one_hot, (views, 1)),
-            sample_weight=np.tile(setup.targets.weights, views),
+            sample_weight=np.tile(setup.weights_at_once, views),
             batch_size=FORWARD_BATCH,
             epochs=setup.settings.head_epochs,
             verbose=0,

@@ -56,6 +56,12 @@ class TrainingSetup:
         """Photos a weight update."""
         return self.settings.update_batch(self.training_set.own)
 
+    @property
+    def weights_at_once(self) -> NDArray[np.float32]:
+        """(N,) for epochs of all photos: the extra ones together count as much as those that `order` draws."""
+        own, extra = self.training_set.own, len(self.training_set.images) - self.training_set.own
+        return self.targets.weights * np.repeat(np.float32([1, _drawn_share(own, extra, self.settings)]), [own, extra])
+
     def order(self) -> Order:
         """Which photos in which order, epoch by epoch."""
         extra, settings = len(self.training_set.images) - self.training_set.own, self.settings
@@ -71,10 +77,15 @@ class TrainingSetup:
 
 def _targets(training_set: TrainingSet, settings: Settings) -> Targets:
     own, extra = training_set.labels[: training_set.own], training_set.labels[training_set.own :]
-    drawn = extra_drawn(len(own), len(extra), settings.extra_share)
-    counts = np.bincount(own, minlength=training_set.classes) + np.bincount(extra, minlength=training_set.classes) * (
-        drawn / max(1, len(extra))
+    drawn_share = _drawn_share(len(own), len(extra), settings)
+    counts = np.bincount(own, minlength=training_set.classes) + drawn_share * np.bincount(
+        extra, minlength=training_set.classes
     )
     return Targets(
         np.eye(training_set.classes, dtype=np.float32)[training_set.labels], class_weights(counts)[training_set.labels]
     )
+
+
+def _drawn_share(own: int, extra: int, settings: Settings) -> float:
+    """How often an extra photo is in an epoch."""
+    return extra_drawn(own, extra, settings.extra_share) / max(1, extra)

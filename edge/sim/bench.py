@@ -1,10 +1,11 @@
 """The test bench: runs a scene in parts on a virtual clock, scores each, adds up."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial, reduce
+from itertools import islice
 from multiprocessing import get_context
 from operator import add
 from pathlib import Path
@@ -33,6 +34,9 @@ PART_SEED = 1_000_003
 CONSTANT = 0.97
 """Probability that the constant classifier gives to the first class."""
 
+Played = tuple[Tally, list[Case]]
+"""What a part gave."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -48,15 +52,30 @@ def run_bench(settings: BenchSettings, jobs: int = 1, pictures: int = 0) -> Resu
 
     Raises UsageError, DatasetError, BundleError.
     """
-    parts = list(_parts(settings))
+    (result,) = run_benches([settings], jobs, pictures)
+    return result
+
+
+def run_benches(runs: Sequence[BenchSettings], jobs: int = 1, pictures: int = 0) -> Iterator[Result]:
+    """The result of each run, in their order, as `run_bench` gives it; parts of several are played at a time."""
+    parts = {number: list(_parts(settings)) for number, settings in enumerate(runs)}
+    played = _played([part for each in parts.values() for part in each], jobs, pictures)
+    for number, settings in enumerate(runs):
+        yield _summed(settings, list(islice(played, len(parts[number]))), pictures)
+
+
+def _played(parts: Sequence[BenchSettings], jobs: int, pictures: int) -> Iterator[Played]:
     play_part = partial(_play_part, pictures)
     if jobs == 1 or len(parts) == 1:
-        played = [play_part(part) for part in parts]
-    else:
-        with ProcessPoolExecutor(
-            min(jobs, len(parts)), mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-        ) as pool:
-            played = list(pool.map(play_part, parts))
+        yield from map(play_part, parts)
+        return
+    with ProcessPoolExecutor(
+        min(jobs, len(parts)), mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        yield from pool.map(play_part, parts)
+
+
+def _summed(settings: BenchSettings, played: Sequence[Played], pictures: int) -> Result:
     count = reduce(add, (each for each, _ in played))
     figures = figures_of(count, _ground(settings, _labels(settings)), routed=settings.bundle is not None)
     return Result(
@@ -87,7 +106,7 @@ def _parts(settings: BenchSettings) -> Iterator[BenchSettings]:
         yield msgspec.structs.replace(settings, scene=part)
 
 
-def _play_part(pictures: int, settings: BenchSettings) -> tuple[Tally, list[Case]]:
+def _play_part(pictures: int, settings: BenchSettings) -> Played:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     model, scene = _opened_model(settings), settings.scene.scene()
     ground = _ground(settings, model.labels)
