@@ -32,7 +32,7 @@ class HowToMake:
     method: Method | Literal["auto"] = "percentile"
     """Of calibration; auto tries all and keeps the best."""
     reduce_range: bool = False
-    """7-bit weights, for processors without VNNI."""
+    """7-bit weights, for runtimes that overflow on x86 without VNNI."""
     batch: int | None = 1
     """Pictures at a time of ONNX models; None: any number."""
     max_float_layers: int = 8

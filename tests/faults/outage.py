@@ -1,6 +1,7 @@
 """A broker that is away for long, and a day of sorting: nothing may grow, wait or be sent too late."""
 
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -56,12 +57,17 @@ def broker_away(folder: Path, *, before_s: float, away_s: float, percentile: str
 def day(folder: Path, *, decisions: int, rate: float, warm: int, growth: float) -> list[Figure]:
     """So many decisions as fast as they come, in a ring that goes round many times; memory may grow by `growth`.
 
-    Before, `warm` more: a gate remembers 4,096, a daemon keeps as many times of each stage, and the allocator settles.
+    Before, `warm` more: a gate remembers 4,096, a daemon keeps as many times of each stage, and the allocator settles. On
+    their way the gate stands still for a while: as much has waited for it then as may ever wait.
     """
     fault = f"{decisions} decisions"
     with Works(folder, Mosquitto(folder).start(), rows=2_000, rate=rate) as works:
         works.start()
         first = works.newest_seq()
+        _await(works, first + warm // 2)
+        works.process("gate").send_signal(signal.SIGSTOP)
+        time.sleep(STILL_S)
+        works.process("gate").send_signal(signal.SIGCONT)
         _await(works, first + warm)
         began, began_s, calm = works.newest_seq(), time.monotonic(), {name: _size(works, name) for name in WATCHED}
         _await(works, first + warm + decisions)
@@ -71,6 +77,7 @@ def day(folder: Path, *, decisions: int, rate: float, warm: int, growth: float) 
 
 
 WATCHED = ("daemon", "gate")
+STILL_S = 5.0
 
 
 def _steady(fault: str, calm: "Size", after: "Size", speed: float, growth: float) -> Figure:
