@@ -71,7 +71,7 @@ def export_command(
         Ranges, Option(help="What sets the int8 ranges; auto tries all on training photos and keeps the best.")
     ] = Ranges.PERCENTILE,
     reduce_range: Annotated[
-        bool, Option("--reduce-range", help="7-bit weights, for x86 without VNNI, where 8-bit ones overflow.")
+        bool, Option("--reduce-range", help="7-bit weights, for runtimes that overflow on x86 without VNNI.")
     ] = False,
     max_float_layers: Annotated[
         int, Option(min=0, help="Most layers that may stay in float when int8 misses its gate.")

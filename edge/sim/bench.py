@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial, reduce
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_context
 from operator import add
 from pathlib import Path
@@ -58,10 +58,10 @@ def run_bench(settings: BenchSettings, jobs: int = 1, pictures: int = 0) -> Resu
 
 def run_benches(runs: Sequence[BenchSettings], jobs: int = 1, pictures: int = 0) -> Iterator[Result]:
     """The result of each run, in their order, as `run_bench` gives it; parts of several are played at a time."""
-    parts = {number: list(_parts(settings)) for number, settings in enumerate(runs)}
-    played = _played([part for each in parts.values() for part in each], jobs, pictures)
-    for number, settings in enumerate(runs):
-        yield _summed(settings, list(islice(played, len(parts[number]))), pictures)
+    parts = [list(_parts(settings)) for settings in runs]
+    played = _played(list(chain.from_iterable(parts)), jobs, pictures)
+    for settings, own in zip(runs, parts, strict=True):
+        yield _summed(settings, list(islice(played, len(own))), pictures)
 
 
 def _played(parts: Sequence[BenchSettings], jobs: int, pictures: int) -> Iterator[Played]:

@@ -57,8 +57,8 @@ def broker_away(folder: Path, *, before_s: float, away_s: float, percentile: str
 def day(folder: Path, *, decisions: int, rate: float, warm: int, growth: float) -> list[Figure]:
     """So many decisions as fast as they come, in a ring that goes round many times; memory may grow by `growth`.
 
-    Before, `warm` more: a gate remembers 4,096, a daemon keeps as many times of each stage, and the allocator settles. On
-    their way the gate stands still for a while: as much has waited for it then as may ever wait.
+    Before, `warm` more: a gate remembers 4,096, a daemon keeps as many times of each stage, and the allocator settles.
+    Amid them the gate stands still for a while: as much has waited for it then as may ever wait.
     """
     fault = f"{decisions} decisions"
     with Works(folder, Mosquitto(folder).start(), rows=2_000, rate=rate) as works:

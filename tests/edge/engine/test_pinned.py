@@ -69,7 +69,7 @@ def test_locked_arrays_share_no_page(runtime: ctypes.CDLL) -> None:
 
 
 def test_memory_that_comes_back_is_locked_anew(runtime: ctypes.CDLL, caplog: pytest.LogCaptureFixture) -> None:
-    """As when a line reloads its bundle: the allocator gives the same addresses again, for other sizes."""
+    """As when several models race on a card: the allocator gives the same addresses again, for other sizes."""
     for pictures in (1, 8, 1, 32, 8):
         array = pinned((pictures, 224, 224, 3))
         assert runtime.covers(array.ctypes.data, array.nbytes)

@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import UsageError
 from edge.sim import bench
-from edge.sim.bench import run_bench
+from edge.sim.bench import run_bench, run_benches
 from edge.sim.bench_settings import BenchSettings, checked
 from edge.sim.disturbances import Disturbances
 from edge.sim.layout import Spacing
@@ -78,6 +78,15 @@ def test_dropped_and_late_frames_are_frames_that_the_line_does_not_see() -> None
     assert calm["frames_skipped"] == 0
     assert 0.15 < rough["frames_skipped"] / (rough["frames"] + rough["frames_skipped"]) < 0.6
     assert rough["seen"] == 4
+
+
+def test_several_runs_give_what_each_gives_alone() -> None:
+    """In their order, whichever ends first."""
+    runs = [small(5, seed=6), small(2, seed=7)]
+
+    together = [result.figures for result in run_benches(runs, jobs=2)]
+
+    assert together == [run_bench(settings).figures for settings in runs]
 
 
 def test_a_long_run_is_made_of_parts_and_does_not_depend_on_how_many_run_at_once(
