@@ -10,6 +10,8 @@ from typing import Any
 from edge.errors import ProviderError
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+NO_DEVICE = 100
+"""CUDA_ERROR_NO_DEVICE of the driver's API."""
 
 
 def onnxruntime() -> ModuleType:
@@ -42,7 +44,7 @@ def open_session(model: bytes, provider: str, options: Any, settings: Mapping[st
     try:
         session = library.InferenceSession(model, options, providers=[(provider, dict(settings or {}))])
     except Exception as error:
-        hint = "; is a card there, and free, and its driver new enough?" if provider == CUDA else ""
+        hint = f"; {_card()}" if provider == CUDA else ""
         raise ProviderError(f"expected {provider} to run the model, it refused: {first_line(error)}{hint}") from error
     if (got := session.get_providers()[0]) != provider:
         raise ProviderError(f"expected {provider}, got {got}: its libraries do not fit the driver")
@@ -52,6 +54,19 @@ def open_session(model: bytes, provider: str, options: Any, settings: Mapping[st
 def first_line(error: Exception) -> str:
     """What an error says, without the stack that some libraries append."""
     return str(error).partition("\n")[0]
+
+
+def _card() -> str:
+    """What the driver says of the card; onnxruntime itself says of none that the session's options contradict it."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError as error:
+        return f"found no NVIDIA driver: {error}"
+    if driver.cuInit(0) == NO_DEVICE:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        hidden = "" if visible is None else f": CUDA_VISIBLE_DEVICES is {visible!r}"
+        return f"found no card that this process may use{hidden}"
+    return "is the card free, and its driver new enough?"
 
 
 def _missing_library(library: ModuleType) -> str:

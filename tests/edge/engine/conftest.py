@@ -1,6 +1,9 @@
 """Bundles of several variants, opened."""
 
+import ctypes
 import io
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,20 @@ def bundle_of(tmp_path: Path, bundle_parts: Make) -> Callable[..., Bundle]:
         return open_bundle(path)
 
     return make
+
+
+@pytest.fixture
+def c_library(tmp_path: Path) -> Callable[[str, str], ctypes.CDLL]:
+    """Compile a stand-in for a library of this name from its source."""
+    if not shutil.which("cc"):
+        pytest.skip("needs a C compiler")
+
+    def compiled(name: str, source: str) -> ctypes.CDLL:
+        (tmp_path / f"{name}.c").write_text(source)
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / name, tmp_path / f"{name}.c"], check=True)
+        return ctypes.CDLL(str(tmp_path / name))
+
+    return compiled
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 import ctypes
 import gc
 import mmap
-import shutil
-import subprocess
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -31,16 +29,11 @@ int covers(char *at, unsigned long size) {
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
+def runtime(c_library: Callable[[str, str], ctypes.CDLL], monkeypatch: pytest.MonkeyPatch) -> ctypes.CDLL:
     """A stand-in for CUDA's runtime that this process has loaded."""
-    if not shutil.which("cc"):
-        pytest.skip("needs a C compiler")
-    source, library = tmp_path / "cudart.c", tmp_path / "libcudart.so.13"
-    source.write_text(CUDART)
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
-    monkeypatch.setattr(module, "_loaded", lambda _: str(library))
-    loaded = ctypes.CDLL(str(library))
+    loaded = c_library("libcudart.so.13", CUDART)
     loaded.covers.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    monkeypatch.setattr(module, "_loaded", lambda _: loaded._name)
     return loaded
 
 
