@@ -1,12 +1,16 @@
 """The service: start everything or say why not, then frame after frame until told to stop, then leave cleanly."""
 
+import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_hex
 
 from edge.announcer import Announcer
+from edge.belt.watch import BeltWatch
 from edge.bundle.bundle import Bundle, open_bundle
 from edge.bundle.signature import read_public_key
 from edge.camera.camera import Camera, Ended
@@ -50,11 +54,6 @@ def run(config_path: Path) -> None:
     stop = stop_on_signals()
     boot = token_hex(8)
     with Camera(config.camera) as camera, Ledger(Path(config.ledger.path), config.ledger.rows) as ledger:
-        faults = Faults(Path(config.ledger.path).with_suffix(".engine-faults"))
-        engine = open_with_fallback(config, bundle, faults)
-        log.info("engine %s", engine.why)
-        model = model_of(engine, bundle)
-
         metrics = Metrics()
 
         def on_answer(answer: Answer) -> None:
@@ -65,21 +64,39 @@ def run(config_path: Path) -> None:
         heard = {"answer": decoded(Answer, on_answer), **inputs.subscriptions}
         with Publisher(config.mqtt, config.line, boot, on=heard) as publisher:
             publisher.connect()
-            line = Line(config, model, boot, ledger, publisher, metrics, inputs=inputs)
-            control = LineControl(config_path, config, model.labels, line)
-            with RemoteCommands(config.mqtt, config.line, boot, control.commands) as commands:
-                commands.connect()
-                announcer = Announcer(
-                    config, model.name, engine.why, model.labels, boot, publisher, metrics, line.odometer
-                )
-                try:
-                    Service(camera, line, engine, control, commands, ledger, publisher, announcer, stop).serve()
-                except EngineFault as error:
-                    if engine.candidate.runtime == CUDA:
-                        faults.note(str(error))
-                    raise
-                except ConfigError as error:  # what the first frame shows of the belt contradicts the file
-                    raise ConfigError(f"{config_path}: {error}") from error
+            belt = BeltWatch(config, ledger.next_seq, inputs=inputs)
+            faults = Faults(Path(config.ledger.path).with_suffix(".engine-faults"))
+            try:
+                engine = open_while_learning(lambda: open_with_fallback(config, bundle, faults), camera, belt, stop)
+                log.info("engine %s", engine.why)
+                model = model_of(engine, bundle)
+                line = Line(config, model, boot, ledger, publisher, metrics, belt)
+                control = LineControl(config_path, config, model.labels, line)
+                with RemoteCommands(config.mqtt, config.line, boot, control.commands) as commands:
+                    commands.connect()
+                    announcer = Announcer(
+                        config, model.name, engine.why, model.labels, boot, publisher, metrics, belt.odometer
+                    )
+                    try:
+                        Service(camera, line, engine, control, commands, ledger, publisher, announcer, stop).serve()
+                    except EngineFault as error:
+                        if engine.candidate.runtime == CUDA:
+                            faults.note(str(error))
+                        raise
+            except ConfigError as error:  # what the machine or the first frame shows contradicts the file
+                raise ConfigError(f"{config_path}: {error}") from error
+
+
+def open_while_learning(opened: Callable[[], Engine], camera: Camera, belt: BeltWatch, stop: threading.Event) -> Engine:
+    """What `opened` returns or raises; the belt learns meanwhile, so that the start waits for the longer one alone."""
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(opened)
+        with contextlib.suppress(Ended):  # said again by the next look at the camera
+            while belt.learns and not (opening.done() or stop.is_set()):
+                if frame := camera.newest(FRAME_WAIT_S):
+                    belt.listen()
+                    belt.see(frame)
+        return opening.result()
 
 
 def open_trusted(config: Config) -> Bundle:
@@ -157,7 +174,7 @@ class Service:
 
         A camera that delivers none is an error at the door, not a degraded state.
         """
-        while not (self._stop.is_set() or self._line.ready):
+        while not (self._stop.is_set() or self._line.belt.ready):
             if frame := self._camera.newest(FRAME_WAIT_S):
                 self._line.handle(frame)
 
@@ -178,7 +195,7 @@ class Service:
 
     def _wait_for_pictures(self) -> None:
         """The belt may run on meanwhile, and a photo-eye announce what nobody sees."""
-        self._line.listen()
+        self._line.belt.listen()
         if self._camera_problem:
             self._line.abandon("camera-fault")
 
@@ -195,7 +212,7 @@ class Service:
         end_s = time.monotonic() + DRAIN_S
         while self._line.busy and time.monotonic() < end_s:
             time.sleep(FRAME_WAIT_S)
-            self._line.listen()
+            self._line.belt.listen()
             self._announcer.progress(self._reasons())
             self._ledger.flush()
 
@@ -207,7 +224,7 @@ class Service:
 
     def _reasons(self) -> tuple[str, ...]:
         camera = (self._camera_problem,) if self._camera_problem else self._camera.problems
-        line = self._line.problems + self._control.problems
+        line = self._line.belt.problems + self._control.problems
         return (
             camera
             + self._engine.problems

@@ -5,10 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from edge.belt.item_sources import ItemSource, open_items
-from edge.belt.odometer import Odometer
 from edge.belt.sightings import Crossing, View
-from edge.belt.speed import BeltSpeed
+from edge.belt.watch import BeltWatch
 from edge.camera.frames import Frame
 from edge.config import Config
 from edge.decision.decision import Circumstances, Ruling, decide, rules_of
@@ -19,7 +17,6 @@ from edge.decision.writer import DecisionWriter, Verdict
 from edge.errors import EngineFault, Unavailable
 from edge.ledger.ledger import Ledger
 from edge.metrics import Metrics
-from edge.wire.inputs import Inputs
 from edge.wire.messages import BinDecision, Reason
 
 SPARE = 0.1
@@ -34,7 +31,7 @@ class Publishes(Protocol):
 
 
 class Line:
-    """Handles frames one after the other, on one thread; owns the belt and its odometer."""
+    """Handles frames one after the other, on one thread."""
 
     def __init__(
         self,
@@ -44,46 +41,27 @@ class Line:
         ledger: Ledger,
         publisher: Publishes,
         metrics: Metrics,
+        belt: BeltWatch,
         now_ns: Callable[[], int] = time.monotonic_ns,
-        inputs: Inputs | None = None,
     ) -> None:
-        """`now_ns`: the clock of frames and deadlines. `inputs`: what the plant says; by default it says nothing."""
-        self.odometer = Odometer(config.belt.speed_mm_s, now_ns())
-        """Where the belt is."""
+        """`now_ns`: the clock of frames and deadlines."""
+        self.belt = belt
+        """Where it is, and what lies on it."""
         self.paused = False
         """While it is true, every item goes to the reject bin."""
         self._config, self._model, self._boot, self._now_ns = config, model, boot, now_ns
         self._ledger, self._publisher, self._metrics = ledger, publisher, metrics
-        self._inputs = inputs or Inputs(config, now_ns)
-        self._speed = BeltSpeed(config.belt, self.odometer)
-        self._voting = Voting(config.vote, model, self.odometer, metrics, now_ns)
-        self._rules, self._timetable = rules_of(config, model.labels), Timetable(config, self.odometer)
+        self._voting = Voting(config.vote, model, belt.odometer, metrics, now_ns)
+        self._rules, self._timetable = rules_of(config, model.labels), Timetable(config, belt.odometer)
         self._writer = DecisionWriter(config.line, model, boot, self._timetable)
         self._fault: EngineFault | None = None
-        self._items: ItemSource | None = None
         self._last: Frame | None = None
         self._busy_until_mm = -math.inf
 
     @property
-    def ready(self) -> bool:
-        """Items can be told from the belt."""
-        return self._items is not None and self._items.ready
-
-    @property
-    def blocked(self) -> bool:
-        """The camera sees something other than the belt."""
-        return self._items is not None and self._items.blocked
-
-    @property
     def busy(self) -> bool:
         """A decided item is still on its way to its gate."""
-        return self.odometer.position_mm(self._now_ns()) < self._busy_until_mm
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """Why the line is not all that it should be, in stable words."""
-        speed = self._speed.problem(self._now_ns())
-        return (*(("blocked-view",) if self.blocked else ()), *((speed,) if speed else ()), *self._inputs.problems)
+        return self.belt.odometer.position_mm(self._now_ns()) < self._busy_until_mm
 
     def handle(self, frame: Frame) -> list[BinDecision]:
         """Decide and publish the items that are at the line in `frame`; then look at those on their way.
@@ -92,10 +70,9 @@ class Line:
         """
         started_ns = self._now_ns()
         self._metrics.took("wait", (started_ns - frame.captured_ns) / 1e6)
-        self.listen()
+        self.belt.listen()
         with self._metrics.timed("presence"):
-            self._speed.see(frame.image, frame.captured_ns)
-            view = self._source(frame).see(frame.image, frame.captured_ns)
+            view = self.belt.see(frame)
         decisions = [made for it in self._voting.agreed_first(view.crossings) if (made := self._decide(frame, it))]
         if self._fault:
             raise self._fault
@@ -105,11 +82,6 @@ class Line:
         self._count(frame, view)
         return decisions
 
-    def listen(self) -> None:
-        """Take in what the plant has told of the belt; also without a frame, for the heartbeat tells it on."""
-        for t_ns, reading in self._inputs.readings.take():
-            self._speed.hear(t_ns, reading)
-
     def reroute(self, config: Config) -> None:
         """Take [routing] from here on from this configuration, which names the same bins."""
         self._rules = rules_of(config, self._model.labels)
@@ -117,20 +89,12 @@ class Line:
     def abandon(self, reason: Reason) -> list[BinDecision]:
         """Send every undecided item in view to the reject bin: its pictures end here."""
         now_ns = self._now_ns()
-        crossings = self._items.abandon(now_ns) if self._items else ()
+        crossings = self.belt.abandon()
         ruling = Ruling(self._rules.reject, reason)
         self._voting.dismiss()
         self._last = None
         verdicts = [Verdict(crossing.sighting, ruling, Vote(), now_ns) for crossing in crossings]
         return [made for verdict in verdicts if (made := self._publish(verdict))]
-
-    def _source(self, frame: Frame) -> ItemSource:
-        if self._items is None:
-            height, width = frame.image.shape[:2]
-            self._items = open_items(
-                self._config, width, height, self.odometer, self._ledger.next_seq, self._inputs.triggers.take
-            )
-        return self._items
 
     def _decide(self, frame: Frame, crossing: Crossing) -> BinDecision | None:
         vote = self._vote(frame, crossing)
@@ -154,14 +118,14 @@ class Line:
         if self.paused or not crossing.known:
             return Ruling(self._rules.reject, "paused" if self.paused else "unknown-item")
         lead_ms = {name: self._lead_ms(name, crossing) for name in self._timetable.gates}
-        at = Circumstances(lead_ms, self._inputs.closed, crossing.sighting.touching)
+        at = Circumstances(lead_ms, self.belt.inputs.closed, crossing.sighting.touching)
         return decide(self._writer.probabilities(vote), self._rules, at)
 
     def _lead_ms(self, name: str, crossing: Crossing) -> float:
         """With an unknown speed nothing comes in time: nobody knows when the item is at the gate."""
-        now_ns = self._now_ns()
-        if self._speed.problem(now_ns):
+        if self.belt.speed_problem:
             return -math.inf
+        now_ns = self._now_ns()
         return self._timetable.appointment(name, crossing.sighting.mark_mm, now_ns).lead_ms(now_ns / 1e6)
 
     def _publish(self, verdict: Verdict) -> BinDecision | None:

@@ -5,6 +5,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from edge.belt.watch import BeltWatch
 from edge.bench.feed import STEP_S, Feed, pictures
 from edge.bench.settings import line_config
 from edge.bundle.bundle import Bundle
@@ -47,7 +48,8 @@ def measure_growth(
         Publisher(settings.mqtt, "growth", "bench", on={}, now_ms=lambda: clock() / 1e6) as publisher,
     ):
         publisher.connect()
-        line = Line(settings, model_of(engine, bundle), "bench", ledger, publisher, metrics, clock)
+        belt = BeltWatch(settings, ledger.next_seq, clock)
+        line = Line(settings, model_of(engine, bundle), "bench", ledger, publisher, metrics, belt, clock)
         settled_kb = 0
         for number in range(1, frames + 1):
             clock.now_ns += round(STEP_S * 1e9)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.belt.watch import BeltWatch
 from edge.bench.feed import Feed, feeding
 from edge.bench.settings import line_config
 from edge.bundle.bundle import Bundle
@@ -59,7 +60,8 @@ def measure_latency(
         Publisher(line_settings.mqtt, line_settings.line, "bench", on={}) as publisher,
     ):
         publisher.connect()
-        line = Line(line_settings, model_of(engine, bundle), "bench", ledger, publisher, metrics)
+        belt = BeltWatch(line_settings, ledger.next_seq)
+        line = Line(line_settings, model_of(engine, bundle), "bench", ledger, publisher, metrics, belt)
         while len(bare_ms) < WARM_UP + decisions:
             if frame := camera.newest(1.0):
                 line.handle(frame)

@@ -1,7 +1,9 @@
 """How a runtime uses the processor, and which ways of it are worth a measurement."""
 
+import contextlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from edge.errors import ConfigError
@@ -38,14 +40,16 @@ def inference_cores(cpus: Sequence[int]) -> int:
 
 
 def pin(cpus: Sequence[int]) -> None:
-    """Keep this process and the threads that it starts from now on to these processors; none: wherever it likes.
+    """Keep all threads of this process, and those that they start, to these processors; none: wherever they like.
 
     Raises ConfigError when the machine has no such processor.
     """
     if not cpus:
         return
     try:
-        os.sched_setaffinity(0, cpus)
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setaffinity(int(thread.name), cpus)
     except OSError as error:
         raise ConfigError(
             f"engine.cpus: expected processors from 0 to {(os.cpu_count() or 1) - 1}, found {list(cpus)}"

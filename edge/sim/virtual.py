@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.announcer import CHANGE_S, HEARTBEAT_S, is_news
+from edge.belt.watch import BeltWatch
 from edge.camera.frames import Frame, shared_memory_folder
 from edge.classifier import Classifier, Probabilities
 from edge.decision.voting import Model
@@ -64,8 +65,9 @@ class _Run:
         self._rng = np.random.default_rng([settings.scene.seed, 7])
         self._inputs = Inputs(self._config, clock.now_ns)
         slow = replace(model, classifier=self._timed(model.classifier))
-        self._line = Line(self._config, slow, BOOT, ledger, self, Metrics(), clock.now_ns, self._inputs)
-        self._notes = Notes(self._config, scene.motion, self._line.odometer, clock)
+        belt = BeltWatch(self._config, ledger.next_seq, clock.now_ns, self._inputs)
+        self._line = Line(self._config, slow, BOOT, ledger, self, Metrics(), belt, clock.now_ns)
+        self._notes = Notes(self._config, scene.motion, belt.odometer, clock)
         bins, seed = tuple(self._config.gates), settings.scene.seed
         self._wire = Wire(LINE, bins, clock, settings.network_ms, seed, ledger.answer, self._notes.moved)
         self._free_ns = self._came_ns = clock.now_ns()
@@ -159,8 +161,8 @@ class _Run:
         now_ns = self._clock.now_ns()
         if now_ns < max(self._free_ns, self._told_ns + CHANGE_S * 1e9):
             return
-        self._line.listen()
-        if is_news(self._line.odometer.speed_mm_s, self._told_mm_s):
+        self._line.belt.listen()
+        if is_news(self._line.belt.odometer.speed_mm_s, self._told_mm_s):
             self._beat()
 
     def _beat(self) -> None:
@@ -169,8 +171,8 @@ class _Run:
             self._clock.at_ns(self._free_ns, self._beat)
             return
         self._ledger.flush()
-        self._line.listen()
-        now_ns, odometer = self._clock.now_ns(), self._line.odometer
+        self._line.belt.listen()
+        now_ns, odometer = self._clock.now_ns(), self._line.belt.odometer
         self._told_ns, self._told_mm_s = now_ns, odometer.speed_mm_s
         self._wire.publish_heartbeat(
             Heartbeat(

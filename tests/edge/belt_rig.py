@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.belt.watch import BeltWatch
 from edge.camera.frames import Frame
 from edge.classifier import Probabilities
 from edge.config import BeltConfig, CameraConfig, Config, GateConfig, LedgerConfig, RoutingConfig
@@ -58,11 +59,12 @@ class BeltRig:
         self.sure = 0.97
         """What the engine says of everything, for the first class; less than 0: it fails."""
         model = Model("constant", LABELS, 32, self._classify)
-        self.line = Line(config, model, "boot", self.ledger, self, Metrics(), lambda: self.now_ns, inputs=self.inputs)
+        belt = BeltWatch(config, self.ledger.next_seq, lambda: self.now_ns, self.inputs)
+        self.line = Line(config, model, "boot", self.ledger, self, Metrics(), belt, lambda: self.now_ns)
         noise = np.random.default_rng(0).normal(GREY, NOISE, (4, HEIGHT, WIDTH, 3))
         self._bare: list[NDArray[np.uint8]] = list(noise.clip(0, 255).astype(np.uint8))
         self.ride(24, 0.0)
-        self._zero_mm = self.line.odometer.position_mm(self.now_ns)
+        self._zero_mm = self.line.belt.odometer.position_mm(self.now_ns)
 
     def publish_decision(self, decision: BinDecision) -> bool:
         """The wire takes everything."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.belt.watch import BeltWatch
 from edge.bundle.bundle import open_bundle
 from edge.camera.frames import Frame
 from edge.classifier import Probabilities
@@ -56,9 +57,8 @@ class LineOnScene:
         self.inputs = Inputs(config, lambda: self.now_ns)
         model = open_model(config, open_bundle(bundle))
         slow = replace(model, classifier=self._taking(inference_ms, model.classifier), batch=batch)
-        self.line = Line(
-            config, slow, "boot", self.ledger, self.wire, self.metrics, lambda: self.now_ns, inputs=self.inputs
-        )
+        belt = BeltWatch(config, self.ledger.next_seq, lambda: self.now_ns, self.inputs)
+        self.line = Line(config, slow, "boot", self.ledger, self.wire, self.metrics, belt, lambda: self.now_ns)
 
     def play(
         self,

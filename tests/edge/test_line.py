@@ -111,12 +111,12 @@ def test_the_line_is_busy_until_the_last_item_has_passed_its_gate(scene: Scene, 
     decisions = setup.play(scene)
     last_mm = max(decision.act_mm + decision.reach_mm for decision in decisions)
 
-    setup.line.odometer.read_speed(setup.now_ns, 0.0)
+    setup.line.belt.odometer.read_speed(setup.now_ns, 0.0)
     setup.now_ns += 60_000_000_000
     assert setup.line.busy
 
-    setup.line.odometer.read_speed(setup.now_ns, SPEED_MM_S)
-    setup.now_ns = setup.line.odometer.when_ns(last_mm + 1) or 0
+    setup.line.belt.odometer.read_speed(setup.now_ns, SPEED_MM_S)
+    setup.now_ns = setup.line.belt.odometer.when_ns(last_mm + 1) or 0
     assert not setup.line.busy
 
 
@@ -134,9 +134,9 @@ def test_abandoned_items_go_to_the_reject_bin(scene: Scene, setup: LineOnScene) 
 
 def test_a_line_without_frames_has_nothing_to_abandon(setup: LineOnScene) -> None:
     """Stopped before the first frame."""
-    assert not setup.line.ready
-    assert not setup.line.blocked
-    assert setup.line.problems == ()
+    assert not setup.line.belt.ready
+    assert not setup.line.belt.blocked
+    assert setup.line.belt.problems == ()
     assert setup.line.abandon("stopping") == []
 
 
@@ -163,7 +163,7 @@ def test_an_item_of_which_only_a_part_was_seen_is_hidden(scene: Scene, setup: Li
     assert [(decision.bin, decision.reason, decision.label) for decision in decisions] == [
         ("reject", "blocked-view", None)
     ]
-    assert setup.line.problems == ("blocked-view",)
+    assert setup.line.belt.problems == ("blocked-view",)
 
 
 def test_things_that_touch_are_flagged_and_decided_as_one(tiny_bundle: Path, line_file: Any) -> None:
@@ -193,10 +193,10 @@ def test_a_full_bin_is_said_until_it_is_ready_again(setup: LineOnScene) -> None:
     report(setup, "kitchen", "latched")
     report(setup, "hazardous", "safe")
 
-    assert setup.line.problems == ("bin-closed: kitchen is latched", "bin-closed: other is full")
+    assert setup.line.belt.problems == ("bin-closed: kitchen is latched", "bin-closed: other is full")
 
     report(setup, "other", "ready")
-    assert setup.line.problems == ("bin-closed: kitchen is latched",)
+    assert setup.line.belt.problems == ("bin-closed: kitchen is latched",)
 
 
 def test_what_would_go_to_a_jammed_gate_is_rerouted(scene: Scene, setup: LineOnScene) -> None:
@@ -229,7 +229,7 @@ def test_without_a_known_speed_nothing_is_sorted(scene: Scene, measured: LineOnS
 
     assert {(decision.bin, decision.reason) for decision in decisions} <= {("reject", "late"), ("reject", "unsure")}
     assert "late" in {decision.reason for decision in decisions}
-    assert measured.line.problems == ("belt-speed-unknown: no reading for 2 s",)
+    assert measured.line.belt.problems == ("belt-speed-unknown: no reading for 2 s",)
 
 
 def test_a_belt_that_stops_and_slows_keeps_every_item_at_its_place(measured: LineOnScene) -> None:
@@ -247,7 +247,7 @@ def test_a_belt_that_stops_and_slows_keeps_every_item_at_its_place(measured: Lin
     decisions = measured.play(slowed, before=count)
 
     assert len(decisions) == len(slowed.items)
-    assert measured.line.problems == ()
+    assert measured.line.belt.problems == ()
     assert "late" not in {decision.reason for decision in decisions}
     for item, decision in zip(slowed.items, decisions, strict=True):
         at_gate_mm = item.enters_mm + LINE_MM + measured.config.gates[decision.bin].distance_mm
@@ -261,8 +261,8 @@ def test_pictures_tell_the_speed_of_a_belt_that_is_not_as_configured(
     for seen in opened(tiny_bundle, line_file, speed_mm_s=300, belt='speed_from = "picture"'):
         decisions = seen.play(scene)
 
-        assert seen.line.problems == ()
-        assert seen.line.odometer.speed_mm_s == pytest.approx(SPEED_MM_S, rel=0.01)
+        assert seen.line.belt.problems == ()
+        assert seen.line.belt.odometer.speed_mm_s == pytest.approx(SPEED_MM_S, rel=0.01)
         assert len(decisions) == 4
         for item, decision in zip(scene.items, decisions, strict=True):
             crosses_ms = START_NS / 1e6 + scene.crosses_s(item, LINE_MM) * 1000
