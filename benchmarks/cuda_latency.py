@@ -73,6 +73,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     figures["proof"] = proof(model)
     engine, figures["engine"] = (None, "not opened in a dry run") if options.dry_run else _opened(options.bundle)
     print(f"the daemon's engine: {figures['engine']}")
+    figures["golden"] = _differences(model)
+    _print(f"largest difference from the golden answers, tolerance {model.tolerance}", figures["golden"])
     for batch in DRY_BATCHES if options.dry_run else BATCHES:
         figures[f"batch {batch}"] = _rows(model, batch, engine, end_s)
         _print(f"batch {batch}, ms a call", figures[f"batch {batch}"])
@@ -97,6 +99,23 @@ def _engine(bundle: Path) -> Engine:
     return open_engine(EngineConfig(runtime="onnxruntime-cuda"), open_bundle(bundle))
 
 
+def _differences(model: Model) -> dict[str, str]:
+    """How far each way's answers lie from those of the machine that exported the model."""
+    found = {}
+    for way in WAYS:
+        try:
+            answers = call_of(model, way, model.golden.inputs)()
+        except Exception as error:  # noqa: BLE001 - as in the rows below
+            found[way.name] = _refused(error)
+        else:
+            found[way.name] = f"{np.abs(answers - model.golden.expected).max():.2g}"
+    return found
+
+
+def _refused(error: Exception) -> str:
+    return f"not here: {str(error).splitlines()[0][:160]}"
+
+
 def _rows(model: Model, batch: int, engine: Engine | None, end_s: float) -> dict[str, dict[str, float] | str]:
     """All ways take turns, so that whatever else the machine does slows all of them alike."""
     calls: dict[str, Call] = {}
@@ -106,9 +125,9 @@ def _rows(model: Model, batch: int, engine: Engine | None, end_s: float) -> dict
             rows[way.name] = "no time left"
             continue
         try:
-            calls[way.name] = call_of(model, way, batch)
+            calls[way.name] = call_of(model, way, pictures_of(batch, model.size))
         except Exception as error:  # noqa: BLE001 - one way that this card lacks must not cost the other rows
-            rows[way.name] = f"not here: {str(error).splitlines()[0][:160]}"
+            rows[way.name] = _refused(error)
     if engine and batch <= engine.batch:
         inputs = pictures_of(batch, model.size)
         calls["the daemon's engine"] = lambda: engine(inputs)
