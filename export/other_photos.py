@@ -7,19 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.bundle.manifest import Variant
 from edge.classifier import Probabilities
 from export.parity import Parity, figure_words
 from export.report import FAILS, PASSES, number, span
 from export.statistics import Exam, Interval, Truth, statistics_of
-
-
-class Figures(msgspec.Struct, frozen=True):
-    """What is recorded of one file."""
-
-    file: str
-    figures: Mapping[str, float]
-    intervals: Mapping[str, Interval]
 
 
 class Compared(msgspec.Struct, frozen=True):
@@ -40,7 +31,7 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 def compare_figures(
-    recorded: Sequence[Parity | Figures], answers: Mapping[str, Probabilities], truth: Truth, labels: Sequence[str]
+    recorded: Sequence[Parity], answers: Mapping[str, Probabilities], truth: Truth, labels: Sequence[str]
 ) -> list[Compared]:
     """Accuracy, macro F1 and recalls of each file that is in `answers`, beside those recorded."""
     return [
@@ -56,12 +47,7 @@ def print_compared(compared: Sequence[Compared], photos: int) -> None:
     Console(highlight=False).print(_table(compared, photos))
 
 
-def figures_alone(variant: Variant) -> Figures:
-    """What the manifest has of `variant`. Without intervals: on the photos of the export nothing was left to chance."""
-    return Figures(variant.file, variant.parity, {name: (value, value) for name, value in variant.parity.items()})
-
-
-def _compared(parity: Parity | Figures, answers: Probabilities, exam: Exam) -> Iterator[Compared]:
+def _compared(parity: Parity, answers: Probabilities, exam: Exam) -> Iterator[Compared]:
     here = statistics_of(answers, exam)
     for name, recorded in parity.figures.items():
         if name in {"accuracy", "macro_f1"} or (name.startswith("recall.") and name in here.figures):

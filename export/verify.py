@@ -3,7 +3,6 @@
 No Keras and no TensorFlow: parity.json keeps the trained network's answers to the test photos, ordered by the photos'
 sha256. On the same photos the very gate of the export is repeated, with its limits, for every variant that this machine
 can run. On other photos there is nothing to pair with: accuracy, macro F1 and recalls are compared with those recorded.
-So are those of a bundle whose parity.json is of an older export and has no answers, on the photos of that export alone.
 Needs what a device has: sortline[cpu] or [gpu], and [tflite] for TFLite variants.
 """
 
@@ -24,9 +23,9 @@ from edge.commands import print_json
 from edge.engine.engine import open_classifier
 from edge.engine.runtimes import runtime_of
 from edge.errors import BundleError, DatasetError, ProviderError, Refused, Unavailable
-from edge.photos.dataset import Dataset, fingerprint, open_dataset
+from edge.photos.dataset import Dataset, open_dataset
 from edge.photos.folder_map import FolderMap
-from export.other_photos import compare_figures, figures_alone, print_compared
+from export.other_photos import compare_figures, print_compared
 from export.parity import Limits, Parity, PerPhoto, classify_all, compare
 from export.plan import by_content
 from export.progress import say
@@ -34,8 +33,6 @@ from export.report import print_verdict
 from export.statistics import Exam, reference_figures
 from export.variants import Kind
 from export.verdict import LITTLE
-
-NO_ANSWERS = "of an older export, without the trained network's answers"
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -127,7 +124,7 @@ def _kind(variant: Variant) -> Kind:
 
 def _repeat(bundle: Bundle, trial: Trial, dataset: Dataset) -> dict[str, Any]:
     """`failures`, and the figures behind them."""
-    recorded, photos = _recorded(bundle, dataset), dataset.split("test")
+    recorded, photos = _recorded(bundle), dataset.split("test")
     if not photos:
         raise DatasetError(f"{dataset.root}: expected test photos to judge on, found none")
     photos, digest = by_content(photos)
@@ -136,27 +133,22 @@ def _repeat(bundle: Bundle, trial: Trial, dataset: Dataset) -> dict[str, Any]:
         {kind.file: classify for kind, classify in trial.classifiers.items()}, photos, bundle.manifest.input.size
     )
     answers = {kind: named[kind.file] for kind in trial.classifiers}
-    if recorded and digest == recorded.answers.photos_sha256:
+    if digest == recorded.answers.photos_sha256:
         return _gate(answers, Exam(dataset.labels, truth, _reference(bundle, recorded)), recorded.limits)
-    why = f"{dataset.root}: not the test photos of the export" if recorded else f"{bundle.path}: {PARITY}: {NO_ANSWERS}"
-    say(f"{why}; comparing figures instead of decisions")
-    figures = recorded.models if recorded else [figures_alone(variant) for variant in bundle.manifest.variants]
-    compared = compare_figures(figures, named, truth, dataset.labels)
+    say(f"{dataset.root}: not the test photos of the export; comparing figures instead of decisions")
+    compared = compare_figures(recorded.models, named, truth, dataset.labels)
     print_compared(compared, len(photos))
     failures = [f"{c.file}: {c.figure} {c.here:.4f}, recorded {c.recorded:.4f}" for c in compared if not c.agrees]
     return {"same_photos": False, "compared": compared, "failures": failures}
 
 
-def _recorded(bundle: Bundle, dataset: Dataset) -> Recorded | None:
-    """None: of an older export, which kept no answers, but made on this very dataset, so that its figures hold here."""
+def _recorded(bundle: Bundle) -> Recorded:
     try:
         return msgspec.json.decode(bundle.members[PARITY], type=Recorded)
     except msgspec.DecodeError as error:
-        if fingerprint(dataset) == bundle.manifest.dataset.get("fingerprint"):
-            return None
         raise BundleError(
-            f"{bundle.path}: {PARITY}: {NO_ANSWERS} ({error}), and {dataset.root} is not the dataset of its export, "
-            "whose figures it could be held against; export the bundle again to verify it on photos"
+            f"{bundle.path}: {PARITY}: expected the trained network's answers and figures ({error}); "
+            "export the bundle again to verify it on photos"
         ) from error
 
 
