@@ -136,12 +136,13 @@ class Line:
             except Unavailable:
                 self._metrics.unpublished += 1
                 return None
-            if self._publisher.publish_decision(decision):
-                self._ledger.mark_published(decision)
-                self._busy_until_mm = max(self._busy_until_mm, decision.act_mm + decision.reach_mm)
-            else:
-                self._metrics.unpublished += 1
+            written = self._publisher.publish_decision(decision)
         self._metrics.took("total", (self._now_ns() - verdict.captured_ns) / 1e6)
+        if written:
+            self._ledger.mark_published(decision)
+            self._busy_until_mm = max(self._busy_until_mm, decision.act_mm + decision.reach_mm)
+        else:
+            self._metrics.unpublished += 1
         self._metrics.decisions[decision.bin] += 1
         self._metrics.reasons[decision.reason] += 1
         return decision

@@ -19,6 +19,7 @@ from edge.camera.picture_health import PictureHealth
 from edge.camera.sources.shot import is_live, public_name, stall_s
 from edge.config import CameraConfig
 from edge.errors import CameraError
+from edge.preprocess import Image
 
 SHARED_PREFIX = "frames:"
 START_S = 10.0
@@ -53,6 +54,7 @@ class Camera:
         self._path = Path(config.source.removeprefix(SHARED_PREFIX)) if self._foreign else own
         live = is_live(config.source)
         self._health = PictureHealth(may_repeat=not (live or self._foreign))
+        self._unjudged: Image | None = None
         self._pace = Pace(config.fps) if live and not config.trigger else None
 
     @property
@@ -64,8 +66,9 @@ class Camera:
     def problems(self) -> tuple[str, ...]:
         """What is wrong with a camera that delivers, in stable words: settings it did not take, its rate, its pictures.
 
-        Of this start; the words begin with `camera-`.
+        Of this start; the words begin with `camera-`. The newest picture is looked at now: no decision waits for that.
         """
+        self._judge()
         settings = tuple(line.decode(errors="replace").strip() for line in tuple(self._settings))
         return settings + (self._pace.problems if self._pace else ()) + self._health.problems
 
@@ -78,6 +81,7 @@ class Camera:
         """Start the camera process; frames, or what went wrong, come from `newest`."""
         self._silent_s, self._running = 0.0, True
         self._failures += 1
+        self._unjudged = None
         self._health.forget()
         if self._pace:
             self._pace.restart()
@@ -90,6 +94,7 @@ class Camera:
 
         Raises CameraError when the camera says why, died, or was silent too long; Ended after a recording's last frame.
         """
+        self._judge()
         began_s = time.monotonic()
         patience_s = min(timeout_s, max(0.0, self._limit_s - self._silent_s))
         if frame := self._look(began_s + patience_s):
@@ -123,9 +128,14 @@ class Camera:
     def _note(self, frame: Frame) -> None:
         self._silent_s = 0.0
         self._failures = 0 if frame.counter >= STEADY_FRAMES else self._failures
-        self._health.look(frame.image)
+        self._unjudged = frame.image
         if self._pace:
             self._pace.note(frame.counter, frame.captured_ns)
+
+    def _judge(self) -> None:
+        if self._unjudged is not None:
+            self._health.look(self._unjudged)
+            self._unjudged = None
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(

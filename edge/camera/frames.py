@@ -11,6 +11,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from edge.camera.futex import wait_while, wake
 from edge.errors import CameraError
 from edge.preprocess import Image
 
@@ -22,11 +23,12 @@ HEADER = struct.Struct("=8sIIqq")
 """Magic, width, height, last beat, counter of the newest whole frame (0: none yet)."""
 NUMBER = struct.Struct("=q")
 NEWEST_AT = HEADER.size - NUMBER.size
+"""Its lower half is the word that a reader sleeps on, on machines that keep that half first: all that are in use."""
 BEAT_AT = NEWEST_AT - NUMBER.size
 SLOT = struct.Struct("=qq")
 """Counter (0 while it is being written) and capture time."""
-POLL_S = 0.0005
-"""Two memory reads: costs under 2 % of a core and adds at most this to a frame's latency."""
+LONGEST_SLEEP_S = 0.005
+"""Then a reader looks at the counter itself: it needs nobody who wakes it."""
 
 
 class Frame(NamedTuple):
@@ -73,6 +75,10 @@ def shared_memory_folder() -> Path:
     return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
 
 
+def _address(memory: mmap.mmap) -> int:
+    return int(np.frombuffer(memory, np.uint8).ctypes.data)
+
+
 class FrameWriter:
     """The camera's side. The file appears whole, under its name, with the first frame's size."""
 
@@ -84,6 +90,7 @@ class FrameWriter:
         with partial.open("w+b") as file:
             file.truncate(self._layout.file_bytes)
             self._memory = mmap.mmap(file.fileno(), self._layout.file_bytes)
+        self._newest_at = _address(self._memory) + NEWEST_AT
         HEADER.pack_into(self._memory, 0, MAGIC, width, height, 0, 0)
         partial.replace(path)
 
@@ -96,6 +103,7 @@ class FrameWriter:
         np.copyto(target.reshape(image.shape), image)
         SLOT.pack_into(self._memory, at, self._counter, captured_ns)
         NUMBER.pack_into(self._memory, NEWEST_AT, self._counter)
+        wake(self._newest_at)
 
     def beat(self, now_ns: int) -> None:
         """Say that the camera answers while no frame is due, at `time.monotonic_ns()`."""
@@ -122,6 +130,7 @@ class FrameReader:
             magic, width, height, _, _ = HEADER.unpack_from(self._memory)
         except (OSError, ValueError, struct.error) as error:
             raise CameraError(f"{path}: expected frames in shared memory, found {error}") from error
+        self._newest_at = _address(self._memory) + NEWEST_AT
         self._layout = Layout(width, height)
         if magic != MAGIC or len(self._memory) != self._layout.file_bytes:
             raise CameraError(f"{path}: expected frames in shared memory, found another file")
@@ -146,8 +155,8 @@ class FrameReader:
     def newest(self, timeout_s: float) -> Frame | None:
         """The newest frame that was not read yet; None when none comes within `timeout_s`."""
         deadline = time.monotonic() + timeout_s
-        while not (frame := self._read()) and time.monotonic() < deadline:
-            time.sleep(POLL_S)
+        while not (frame := self._read()) and (left_s := deadline - time.monotonic()) > 0:
+            wait_while(self._newest_at, self._seen, min(left_s, LONGEST_SLEEP_S))
         return frame
 
     def _read(self) -> Frame | None:
