@@ -13,7 +13,7 @@ from edge.engine.pinned import pinned
 
 PLAIN = {"device_id": "0"}
 GRAPH = {**PLAIN, "enable_cuda_graph": "1"}
-NHWC = {name: value for name, value in SETTINGS.items() if name != "fuse_conv_bias"}
+FUSED = {**SETTINGS, "fuse_conv_bias": "1"}
 
 Call = Callable[[], Any]
 
@@ -36,10 +36,10 @@ WAYS = (
     Way("plain run", PLAIN, bound=False),
     Way("io binding", PLAIN),
     Way("cuda graph", GRAPH),
-    Way("cuda graph, nhwc", NHWC),
-    Way("cuda graph, nhwc, pinned", NHWC, locked=True),
-    Way("cuda graph, nhwc, pinned, bias fused", dict(SETTINGS), locked=True),
-    Way("cuda graph, nhwc, pinned, bias fused, float32 input", dict(SETTINGS), locked=True, real=True),
+    Way("cuda graph, nhwc", dict(SETTINGS)),
+    Way("cuda graph, nhwc, pinned", dict(SETTINGS), locked=True),
+    Way("cuda graph, nhwc, pinned, bias fused", FUSED, locked=True),
+    Way("cuda graph, nhwc, pinned, bias fused, float32 input", FUSED, locked=True, real=True),
 )
 
 
