@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,8 +22,19 @@ class Candidate:
 
     crop: Image
     """(size, size, 3) uint8 RGB."""
-    rank: tuple[bool, bool, float]
-    """Whole, not touching anything, and how sharp: more is better."""
+    whole: bool
+    apart: bool
+    """It touches nothing."""
+
+    def beats(self, other: "Candidate") -> bool:
+        """Whole ones beat parts, then those that touch nothing the others, then sharp ones blurred ones."""
+        mine, others = (self.whole, self.apart), (other.whole, other.apart)
+        return mine > others or (mine == others and self.detail > other.detail)
+
+    @cached_property
+    def detail(self) -> float:
+        """Its `sharpness`, found out only where there is a choice: most looks of a fast belt are the only ones."""
+        return sharpness(self.crop)
 
 
 @dataclass(frozen=True)
@@ -40,8 +52,7 @@ class Ballot:
 
     def with_look(self, candidate: Candidate) -> "Ballot":
         """With one more look at it."""
-        better = self.best is None or candidate.rank > self.best.rank
-        return replace(self, best=candidate) if better else self
+        return replace(self, best=candidate) if self.best is None or candidate.beats(self.best) else self
 
 
 class Ballots:
@@ -58,7 +69,7 @@ class Ballots:
 
     def look(self, track: Sighting, crop: Image) -> None:
         """Note a look at an item, for which `wants` was asked in the same frame."""
-        candidate = Candidate(crop, (track.whole, not track.touching, sharpness(crop)))
+        candidate = Candidate(crop, track.whole, not track.touching)
         self._ballots[track.item] = replace(self._ballots[track.item], mark_mm=track.mark_mm).with_look(candidate)
 
     def due(self, position_mm: float) -> list[int]:
@@ -87,7 +98,7 @@ class Ballots:
     def unvoted(self, item: int, *, whole: bool) -> bool:
         """Whether it was looked at, and seen `whole` if that is asked for, and never classified."""
         best = self._ballots[item].best if item in self._ballots else None
-        return best is not None and not self.frames(item) and (best.rank[0] or not whole)
+        return best is not None and not self.frames(item) and (best.whole or not whole)
 
     def take(self, item: int) -> Vote:
         """What the frames of an item said; it is decided now."""
@@ -104,7 +115,7 @@ class Ballots:
     def _is_due(self, ballot: Ballot, position_mm: float) -> bool:
         return (
             ballot.best is not None
-            and ballot.best.rank[0]
+            and ballot.best.whole
             and not self._is_done(ballot)
             and self._stretch_at(ballot, position_mm) > ballot.stretch
         )
