@@ -44,8 +44,8 @@ def open_session(model: bytes, provider: str, options: Any, settings: Mapping[st
     try:
         session = library.InferenceSession(model, options, providers=[(provider, dict(settings or {}))])
     except Exception as error:
-        hint = f"; {_card()}" if provider == CUDA else ""
-        raise ProviderError(f"expected {provider} to run the model, it refused: {first_line(error)}{hint}") from error
+        why = f"{_card()}; " if provider == CUDA else ""
+        raise ProviderError(f"expected {provider} to run the model, {why}it refused: {first_line(error)}") from error
     if (got := session.get_providers()[0]) != provider:
         raise ProviderError(f"expected {provider}, got {got}: its libraries do not fit the driver")
     return session
@@ -66,7 +66,7 @@ def _card() -> str:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         hidden = "" if visible is None else f": CUDA_VISIBLE_DEVICES is {visible!r}"
         return f"found no card that this process may use{hidden}"
-    return "is the card free, and its driver new enough?"
+    return "there is a card: is it free, and its driver new enough?"
 
 
 def _missing_library(library: ModuleType) -> str:
