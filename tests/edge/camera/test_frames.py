@@ -2,6 +2,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,20 @@ def test_a_frame_is_given_out_once(tmp_path: Path) -> None:
         assert reader.newest(0.01) is None
         writer.write(plain(2), 2)
         assert reader.newest(1) is not None
+
+
+def test_a_frame_wakes_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that looks for itself only every minute has it long before."""
+    monkeypatch.setattr("edge.camera.frames.LONGEST_SLEEP_S", 60.0)
+    with FrameWriter(tmp_path / "f", WIDTH, HEIGHT) as writer, ThreadPoolExecutor(1) as beside:
+        reading = beside.submit(FrameReader(tmp_path / "f").newest, 60.0)
+        time.sleep(0.5)  # it sleeps by now; were it not, it would find the frame at once
+        writer.write(plain(1), 1)
+
+        frame = reading.result(30)
+
+    assert frame is not None
+    assert frame.counter == 1
 
 
 def test_a_frame_is_the_readers_own(tmp_path: Path) -> None:
